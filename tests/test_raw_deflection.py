@@ -147,6 +147,34 @@ def test_another_carrier_that_nobody_names_disturbs_and_named_does_not(tmp_path)
     assert off[1] < 1e-4
 
 
+def test_images_show_amplitude_and_phase_of_each_carrier(tmp_path):
+    recording = RawRecording(rows=2, phase=0.4, other=(31e3, 0.5))
+    text = recorded(
+        tmp_path / "scan.npz",
+        recording,
+        "{deflection: deflection, drive frequency: [25 kHz, 31 kHz], images: yes}",
+    )
+    assert mapping_from_text(text_from_mapping(mapping_from_text(text))) == mapping_from_text(text)
+    assert main(["import", str(tmp_path / "scan.npz"), "-o", str(tmp_path / "scan.zarr"), "--quiet"]) == 0
+    for name in ("scan.npz", "scan.zarr"):
+        dataset = open_dataset(tmp_path / name)
+        images = {
+            array.attrs["long_name"]: array
+            for array in dataset.data_vars.values()
+            if array.dims == ("y", "x")
+        }
+        assert set(images) == {
+            f"{kind} at {frequency} kHz (+3 V)" for kind in ("Amplitude", "Phase") for frequency in (25, 31)
+        }
+        mean = recording.amplitude(dataset["time"].values).mean()
+        for title, value in (
+            ("Amplitude at 25 kHz (+3 V)", mean), ("Amplitude at 31 kHz (+3 V)", 0.5),
+            ("Phase at 25 kHz (+3 V)", np.degrees(0.4)), ("Phase at 31 kHz (+3 V)", np.degrees(1.0)),
+        ):  # fmt: skip
+            np.testing.assert_allclose(images[title].values, value, rtol=2e-3)
+        assert images["Phase at 25 kHz (+3 V)"].attrs["units"] == "deg"
+
+
 def test_imported_it_gives_the_same_maps(tmp_path):
     recorded(
         tmp_path / "scan.npz", RawRecording(noise=0.1), "{deflection: deflection, drive frequency: 25 kHz}"

@@ -20,6 +20,7 @@ from napari_tesm.recording.order import ScanOrder
 from napari_tesm.recording.places import MISSING, OTHER_VOLTAGE, Places, places_from_events
 from napari_tesm.recording.pulses import Pulses, find_edges, find_pulses, pulses_in_lead
 from napari_tesm.recording.raw import RawSignal, RawTraces, traces_from_raw
+from napari_tesm.recording.response_images import add_response_images
 from napari_tesm.recording.rhythm import rhythm_from_times
 from napari_tesm.recording.streams import length_of
 
@@ -132,8 +133,9 @@ def dataset_from_recording(
         traces, time=time, x=x, y=y, voltage=_voltages(places, pulses), direction=[way for way, _ in order.settings],
         unit=unit, lateral_unit=lateral, protocol=filled, channels=channels, check=check,
     )  # fmt: skip
-    dataset.attrs["time_origin"] = origin
-    dataset.attrs["sampling_rate"] = float(rate if raw is None else made.rate)
+    if raw is not None and raw.images:
+        add_response_images(dataset, made.traces["X"], made.carrier)
+    dataset.attrs |= {"time_origin": origin, "sampling_rate": float(rate if raw is None else made.rate)}
     said = [sentence for sentence in (alignment.sentence, held, *said_of_times) if sentence]
     said += [*unlike, *_pulse_notes(pulses, rate), *_not_whole(traces["X"], places)]
     dataset.attrs[REPORT] = "\n".join([*places.report(), *said])

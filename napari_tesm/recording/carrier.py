@@ -237,6 +237,11 @@ class Responses:
         """Sample at which the pulse of each pixel starts, negative where it has no record."""
         return self.records.start
 
+    @property
+    def at_once(self) -> int:
+        """Pixels that are worked on at once."""
+        return max(1, _LONGEST // int(self.records.shape[2]))
+
     def __getitem__(self, key: Any) -> Array:
         return self.outer(key if isinstance(key, tuple) else (key,))
 
@@ -247,7 +252,7 @@ class Responses:
             np.atleast_1d(np.arange(size)[part]) for size, part in zip(self.shape, keys, strict=True)
         )
         out = np.empty((rows.size, columns.size, times.size))
-        at_once = max(1, _LONGEST // self.records.shape[2])
+        at_once = self.at_once
         for index, row in enumerate(rows):
             for begin in range(0, columns.size, at_once):
                 some = columns[begin : begin + at_once]

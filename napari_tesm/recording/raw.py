@@ -31,12 +31,15 @@ class RawSignal:
         Of a lock-in that is imitated, in s; None for windows fitted by least squares.
     order : int
         Stages of its filter.
+    images : bool
+        Images of amplitude and phase at each frequency are wanted as well.
     """
 
     frequencies: tuple[float, ...] = ()
     periods: int = 1
     time_constant: float | None = None
     order: int = 1
+    images: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +54,21 @@ class RawTraces:
         In s from the start of the pulse: middles of windows, or their ends behind a filter.
     rate : float
         Windows per second.
-    frequency : float
-        Of the response, by the recorder's clock, in Hz.
+    carrier : Carrier
+        Of the response, by the recorder's clock.
     notes : list of str
     """
 
     traces: dict[str, list[Any]]
     time: NDArray[np.float64]
     rate: float
-    frequency: float
+    carrier: Carrier
     notes: list[str]
 
     def protocol(self, known: PulseProtocol, raw: RawSignal) -> PulseProtocol:
         """Return a protocol with the drive's frequency and the filter, which is none where windows are fitted."""
         return known.updated(
-            ac_frequency=self.frequency if known.ac_frequency is None else known.ac_frequency,
+            ac_frequency=self.carrier.frequency if known.ac_frequency is None else known.ac_frequency,
             lock_in_time_constant=raw.time_constant or 0.0,
             lock_in_order=float(raw.order) if raw.time_constant else None,
         )
@@ -144,7 +147,7 @@ def traces_from_raw(
             values.append(Responses(records, detector, sum(windows), name == "Y", reference))
     place = (size - 1) / 2 if lead == 0 else size - 1.0
     time = np.asarray((np.arange(-windows[0], windows[1]) * size + place) / rate, dtype=np.float64)
-    return RawTraces(traces, time, rate / size, frequency, notes)
+    return RawTraces(traces, time, rate / size, carrier, notes)
 
 
 def _frequency_of_reference(records: Sequence[CutTraces], rate: float) -> float:

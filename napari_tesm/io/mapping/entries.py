@@ -98,6 +98,8 @@ class RawEntry:
         Of a lock-in that is imitated, s; None for windows fitted by least squares.
     order : int
         Stages of its filter.
+    images : bool
+        Images of amplitude and phase at each frequency are wanted as well.
     """
 
     deflection: str
@@ -106,6 +108,7 @@ class RawEntry:
     periods: int = 1
     time_constant: float | None = None
     order: int = 1
+    images: bool = False
 
 
 @dataclass(frozen=True)

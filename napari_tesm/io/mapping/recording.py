@@ -157,7 +157,7 @@ def _raw_signal(mapping: Mapping) -> tuple[RawSignal | None, dict[str, str]]:
     entry = mapping.raw
     if entry is None:
         return None, {}
-    raw = RawSignal(entry.drive_frequency, entry.periods, entry.time_constant, entry.order)
+    raw = RawSignal(entry.drive_frequency, entry.periods, entry.time_constant, entry.order, entry.images)
     return raw, {"X": entry.deflection, "reference": entry.reference}
 
 

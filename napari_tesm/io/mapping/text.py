@@ -213,6 +213,7 @@ def _raw(reader: EntryReader) -> RawEntry:
         periods=reader.count("periods") or 1,
         time_constant=reader.positive("time constant"),
         order=_order(reader, "order") or 1,
+        images=reader.yes("images"),
     )
     reader.done()
     if not (entry.drive_frequency or entry.reference):
