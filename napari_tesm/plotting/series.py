@@ -20,11 +20,12 @@ from napari_tesm.quantities.text import prefix_for
 from napari_tesm.regions.shapes import PinnedPoint
 from napari_tesm.series import (
     VERDICT_MEANINGS,
+    VOLTAGE,
+    Abscissa,
     AlignedSeries,
     Distributions,
     PointCurve,
     counts_of_verdicts,
-    voltage_text,
 )
 
 PAPER_COLOURS: Final = {1: "#d62728", 2: "#000000", 3: "#1f77b4"}
@@ -117,14 +118,17 @@ def draw_point_values(axes: Axes, curves: Sequence[PointCurve], *, verdicts: boo
         colour = curve.colour or PAPER_COLOURS.get(curve.number, colour_of_point(curve.number))
         label = f"{curve.label}: {curve.verdict}" if verdicts else curve.label
         if verdicts and np.isfinite(curve.voltage):
-            label += f", {'from' if curve.verdict == 'saturating' else 'at'} {voltage_text(curve.voltage)}"
+            label += (
+                f", {'from' if curve.verdict == 'saturating' else 'at'} {curve.abscissa.text(curve.voltage)}"
+            )
         axes.errorbar(
             curve.voltages, curve.means / factor, curve.stds / factor, color=colour, label=label,
             marker=_MARKERS[number % len(_MARKERS)], ms=5, lw=1.2, elinewidth=1.0, capsize=3,
         )  # fmt: skip
     quantity = curves[0].quantity if curves else "H"
     axes.set_ylabel(label_with_unit(quantity, shown))
-    _label_voltages(axes, np.concatenate([curve.voltages for curve in curves]) if curves else np.zeros(0))
+    there = np.concatenate([curve.voltages for curve in curves]) if curves else np.zeros(0)
+    _label_abscissa(axes, there, curves[0].abscissa if curves else VOLTAGE)
     if curves:
         axes.legend(frameon=False, fontsize=8)
 
@@ -174,10 +178,11 @@ def draw_distribution_trend(
     if short:
         names = {"mode": "mode", "width": "FWHM", "peak": "peak"}
     axes.set_ylabel(label_with_unit(names[trend], unit if trend != "peak" else "pixels"))
-    _label_voltages(axes, volts)
+    abscissa = distributions.abscissa
+    _label_abscissa(axes, volts, abscissa)
     if short:
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.set_xlabel("V")
+        axes.set_xlabel(abscissa.unit or abscissa.name)
 
 
 def draw_polarities(axes: Axes, negative: Sequence[PointCurve], positive: Sequence[PointCurve]) -> None:
@@ -261,11 +266,11 @@ def _scale_of_curves(curves: Sequence[PointCurve], unit: str) -> tuple[float, st
     return prefix_for(max(sizes, default=0.0), unit)
 
 
-def _label_voltages(axes: Axes, volts: np.ndarray) -> None:
-    axes.set_xlabel("pulse voltage (V)")
+def _label_abscissa(axes: Axes, volts: np.ndarray, abscissa: Abscissa) -> None:
+    axes.set_xlabel(label_with_unit(abscissa.title, abscissa.unit))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     # The size of the voltage grows to the right, as in the paper.
-    if volts.size and (volts < 0).all() and not axes.xaxis_inverted():
+    if abscissa.is_voltage and volts.size and (volts < 0).all() and not axes.xaxis_inverted():
         axes.invert_xaxis()
 
 

@@ -1,6 +1,6 @@
 """What the sections of a report draw on: scans, what the report found in them by itself, and what was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,15 @@ from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.evaluation.settings import Settings
 from napari_tesm.regions.shapes import Region
 from napari_tesm.scan import Scan
-from napari_tesm.series import AlignedSeries, Series, aligned_series, images_of_pulses, series_from_results
+from napari_tesm.series import (
+    VOLTAGE,
+    Abscissa,
+    AlignedSeries,
+    Series,
+    aligned_series,
+    images_of_pulses,
+    series_from_results,
+)
 
 Array = NDArray[np.float64]
 LATERAL: Final = frozenset({map_name("D", JOINT), "D_lateral", "log_D_lateral_stderr", "misfit_lateral"})
@@ -233,6 +241,10 @@ class ReportData:
         Sentences about the files as such.
     origins : dict of str to str, optional
         Where the recipe's fields come from, from `napari_tesm.findings.parameters.origins_from_recipes`.
+    abscissa : Abscissa
+        What series go by.
+    values : mapping of str to float
+        Of another abscissa than the voltage, by the names of the scans.
     """
 
     scans: Sequence[ReportScan]
@@ -243,6 +255,8 @@ class ReportData:
     files: Sequence[InputFile] = ()
     notes: list[str] = field(default_factory=list)
     origins: dict[str, str] | None = None
+    abscissa: Abscissa = VOLTAGE
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def main(self) -> ReportScan:
@@ -258,6 +272,8 @@ class ReportData:
             [scan.maps for scan in scans if scan.maps is not None],
             images=[images_of_pulses(scan.images, scan.titles_of_traces, scan.pulses) for scan in scans],
             names=[scan.name for scan in scans],
+            abscissa=self.abscissa,
+            values=[self.values.get(scan.name, float("nan")) for scan in scans],
         )
 
     @cached_property

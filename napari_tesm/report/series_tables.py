@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 from napari_tesm.findings.table import Column, Table
-from napari_tesm.series import AlignedSeries, Distributions, PointCurve, RegionCurve
+from napari_tesm.series import VOLTAGE, AlignedSeries, Distributions, PointCurve, RegionCurve
 from napari_tesm.series.alignment import BY_HAND
 
 
@@ -46,7 +46,8 @@ def table_of_curves(groups: Mapping[str, Sequence[PointCurve]], name: str) -> Ta
         Of the table.
     """
     first = next(iter(groups.values()))
-    columns: list[Column | str] = [_kind_of(first), Column("voltage", "V")]
+    abscissa = first[0].abscissa
+    columns: list[Column | str] = [_kind_of(first), Column(abscissa.name, abscissa.unit)]
     for quantity, members in groups.items():
         unit = members[0].unit
         columns += [
@@ -69,19 +70,20 @@ def table_of_curves(groups: Mapping[str, Sequence[PointCurve]], name: str) -> Ta
         if _kind_of(first) == "region"
         else "of three adjacent pixels at each point"
     )
-    return Table(name, f"Mean and standard deviation {where}, for each voltage.", columns, rows)
+    return Table(name, f"Mean and standard deviation {where}, for each {abscissa.name}.", columns, rows)
 
 
 def table_of_verdicts(curves: Sequence[PointCurve], name: str) -> Table:
     """Return the verdicts of points, or of regions, with the tests they stand on."""
     kind = _kind_of(curves)
+    abscissa = curves[0].abscissa if curves else VOLTAGE
     return Table(
         name,
-        f"What {curves[0].quantity if curves else 'H'} does with the voltage {'in' if kind == 'region' else 'at'} "
-        f"each {kind}.",
+        f"What {curves[0].quantity if curves else 'H'} does with the {abscissa.name} "
+        f"{'in' if kind == 'region' else 'at'} each {kind}.",
         [
-            kind, "verdict", Column("voltage", "V"), "t", "p, family of pairs", "p, plateau", "degrees of freedom",
-            "in words",
+            kind, "verdict", Column(abscissa.name, abscissa.unit), "t", "p, family of pairs", "p, plateau",
+            "degrees of freedom", "in words",
         ],
         [
             [

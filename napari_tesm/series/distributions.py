@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.series.abscissa import VOLTAGE, Abscissa
 from napari_tesm.series.members import Series
 from napari_tesm.statistics.description import (
     Estimate,
@@ -79,11 +80,13 @@ class Distributions:
         Counts by the labels of the scans; H with the sign of the series, so that it grows with the response.
     each : tuple of Distribution
         By increasing size of the voltage.
+    abscissa : Abscissa
     """
 
     unit: str
     histograms: Histograms
     each: tuple[Distribution, ...]
+    abscissa: Abscissa = VOLTAGE
 
     @property
     def sentences(self) -> list[str]:
@@ -129,11 +132,11 @@ def distributions_of_series(series: Series, *, seed: int = 0) -> Distributions:
         mode, width, peak = _shape(inside, independent, float(np.diff(histograms.edges[:2])[0]), rng)
         distributions.append(
             Distribution(
-                member.label, member.voltage, int(part.size), independent, int(part.size - inside.size), mode, width,
+                member.label, member.at, int(part.size), independent, int(part.size - inside.size), mode, width,
                 peak, median, q25, q75,
             )
         )  # fmt: skip
-    return Distributions(series.unit(), histograms, tuple(distributions))
+    return Distributions(series.unit(), histograms, tuple(distributions), series.abscissa)
 
 
 def _limits(values: Array) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.series.members import voltage_text
+from napari_tesm.series.abscissa import voltage_text
 from napari_tesm.series.points import PointCurve
 from napari_tesm.series.ranges import family_probability
 from napari_tesm.series.verdicts import LEVEL

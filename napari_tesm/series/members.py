@@ -1,4 +1,4 @@
-"""The scans of a voltage series: which maps belong together, in which order, and what is missing."""
+"""The scans of a series: which maps belong together, in which order, and what is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from napari_tesm.data.maps import FITS, map_name, valid_map
+from napari_tesm.series.abscissa import VOLTAGE, Abscissa, voltage_text
 
 Array = NDArray[np.float64]
 
@@ -28,9 +29,9 @@ class Member:
     Parameters
     ----------
     label : str
-        ``"−5 V"``, with `` #2`` for a second scan at that voltage.
+        ``"−5 V"``, or ``"cycle 3"``, with `` #2`` for a second scan there.
     voltage : float
-        In V.
+        Of the pulse, in V.
     maps : dict of str to DataArray
         H, D1, D2 … with the dimensions y, x, each on the member's own grid.
     surfaces : dict of str to DataArray
@@ -39,6 +40,8 @@ class Member:
         Which scan it comes from.
     pulse : int
         Which of its pulse settings it is.
+    value : float, optional
+        Where it lies on another abscissa than the voltage.
     """
 
     label: str
@@ -47,6 +50,12 @@ class Member:
     surfaces: dict[str, xr.DataArray] = field(default_factory=dict)
     source: str = ""
     pulse: int = 0
+    value: float | None = None
+
+    @property
+    def at(self) -> float:
+        """Where it lies on the abscissa."""
+        return self.voltage if self.value is None else self.value
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,6 +75,8 @@ class Member:
 class Series:
     """The pulse settings of one polarity and scan direction over one area, by increasing size of the voltage.
 
+    On another abscissa those of one voltage and scan direction, by its increasing value.
+
     Parameters
     ----------
     name : str
@@ -75,22 +86,24 @@ class Series:
         +1 or -1: with which sign H answers these voltages. Everything that rises or falls does so in ``sign · H``.
     missing : list of str
         Sentences: what is not there.
+    abscissa : Abscissa
     """
 
     name: str
     members: tuple[Member, ...]
     sign: float = 1.0
     missing: list[str] = field(default_factory=list)
+    abscissa: Abscissa = VOLTAGE
 
     @property
     def voltages(self) -> Array:
-        """Voltage of each member, in V."""
-        return np.array([member.voltage for member in self.members])
+        """Where each member lies on the abscissa: its voltage, in V, or what the series goes by instead."""
+        return np.array([member.at for member in self.members])
 
     @property
     def levels(self) -> Array:
-        """The voltages there are, in V, each once, by increasing size."""
-        return np.array(sorted(set(self.voltages.tolist()), key=abs))
+        """The voltages there are, each once, by increasing size; on another abscissa its values, in order."""
+        return self.abscissa.ordered(self.voltages)
 
     @property
     def labels(self) -> list[str]:
@@ -113,8 +126,10 @@ def series_from_results(
     *,
     images: Sequence[Sequence[Mapping[str, xr.DataArray]]] = (),
     names: Sequence[str] = (),
+    abscissa: Abscissa = VOLTAGE,
+    values: Sequence[float] = (),
 ) -> list[Series]:
-    """Sort the maps of one area by polarity and scan direction, and by voltage.
+    """Sort the maps of one area by polarity and scan direction, and by voltage; or by what else they differ in.
 
     Parameters
     ----------
@@ -125,13 +140,17 @@ def series_from_results(
         `images_of_pulses`.
     names : sequence of str
         What each of the results is called.
+    abscissa : Abscissa
+        With another one than the voltage, pulse settings of one voltage and scan direction are a series.
+    values : sequence of float
+        Of that abscissa, for each of the results; NaN where it is not known.
 
     Returns
     -------
     list of Series
         Negative voltages first; empty where no voltage is known.
     """
-    groups: dict[tuple[float, str], list[Member]] = {}
+    groups: dict[tuple[float, float, str], list[Member]] = {}
     unknown: list[str] = []
     for number, result in enumerate(results):
         source = names[number] if names else ""
@@ -147,19 +166,36 @@ def series_from_results(
                 continue
             way = str(result["direction"].values[pulse]) if "direction" in result.coords else ""
             surfaces = _surfaces(taken_with[pulse])
-            found = Member(voltage_text(float(volts)), float(volts), maps, surfaces, source, pulse)
-            groups.setdefault((float(np.sign(volts)), way), []).append(found)
+            value = None if abscissa.is_voltage else float(values[number])
+            if value is not None and not np.isfinite(value):
+                unknown.append(f"The {abscissa.name} of {source} is not entered: it is in no series.")
+                break
+            found = Member(
+                abscissa.text(float(volts) if value is None else value),
+                float(volts),
+                maps,
+                surfaces,
+                source,
+                pulse,
+                value,
+            )
+            one_voltage = 0.0 if value is None else round(abs(float(volts)), 9)
+            groups.setdefault((float(np.sign(volts)), one_voltage, way), []).append(found)
     series = []
-    for (sign, way), found_there in sorted(groups.items()):
-        found_there.sort(key=lambda member: abs(member.voltage))
+    for (sign, _, way), found_there in sorted(groups.items()):
+        found_there.sort(key=lambda member: abs(member.at) if abscissa.is_voltage else member.at)
         counted: dict[float, int] = {}
         members = []
         for member in found_there:
-            count = counted[member.voltage] = counted.get(member.voltage, 0) + 1
+            count = counted[member.at] = counted.get(member.at, 0) + 1
             label = f"{member.label} #{count}" if count > 1 else member.label
             members.append(replace(member, label=label, surfaces=_informative(member.surfaces, found_there)))
-        name = f"{'positive' if sign > 0 else 'negative'} voltages" + (f", {way}" if way else "")
-        of_way = Series(name, tuple(members), _sign_of_answer(members))
+        name = f"{'positive' if sign > 0 else 'negative'} voltages"
+        if not abscissa.is_voltage:
+            name = voltage_text(members[0].voltage)
+        of_way = Series(
+            name + (f", {way}" if way else ""), tuple(members), _sign_of_answer(members), abscissa=abscissa
+        )
         of_way.missing.extend([*unknown, *_what_is_missing(of_way)])
         series.append(of_way)
     return series
@@ -189,17 +225,6 @@ def images_of_pulses(
     plain = {title: image for title, image in images.items() if title not in elsewhere}
     # The images of the first file carry no name.
     return [plain if not name or name == files[0] else own[name] for name in files]
-
-
-def voltage_text(volts: float) -> str:
-    """Return a voltage as it is typeset.
-
-    Examples
-    --------
-    >>> voltage_text(-5.0), voltage_text(3.5)
-    ('−5 V', '+3.5 V')
-    """
-    return f"{volts:+g} V".replace("-", "−")
 
 
 def _surfaces(images: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
@@ -247,7 +272,8 @@ def _what_is_missing(series: Series) -> list[str]:
     sentences = []
     if series.levels.size == 1:
         sentences.append(
-            f"There is one voltage only ({voltage_text(series.levels[0])}): whether H rises or saturates takes more."
+            f"There is one {series.abscissa.name} only ({series.abscissa.text(series.levels[0])}): whether H rises or "
+            "saturates takes more."
         )
     for member in series.members:
         if not np.isfinite(member.values("H")).any():

@@ -7,7 +7,7 @@ registration, and what is averaged are measured pixels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from napari_tesm.files.sentences import sentence_begun
 from napari_tesm.regions.shapes import PinnedPoint
+from napari_tesm.series.abscissa import VOLTAGE, Abscissa
 from napari_tesm.series.alignment import AlignedSeries
-from napari_tesm.series.members import voltage_text
 from napari_tesm.series.ranges import family_probability
 from napari_tesm.series.verdict_maps import PIXELS, noise_of_series, tested_values
 from napari_tesm.series.verdicts import (
@@ -90,6 +90,8 @@ class PointCurve:
     linear_to, p_linear : float
         Up to which voltage the rise was held against a straight line, and p of what the line leaves over, small where
         the rise is bent; NaN where it does not rise or has fewer than three voltages.
+    abscissa : Abscissa
+        What stands under `voltages`, and what the words speak of.
     """
 
     number: int
@@ -109,6 +111,7 @@ class PointCurve:
     steps: tuple[Step, ...]
     linear_to: float = float("nan")
     p_linear: float = float("nan")
+    abscissa: Abscissa = VOLTAGE
 
     @property
     def means(self) -> Array:
@@ -145,7 +148,7 @@ class PointCurve:
             return ""
         bent = self.p_linear < LEVEL
         words = "not linear" if bent else "linear"
-        return f"; {words} up to {voltage_text(self.linear_to)} ({p_in_words(self.p_linear)} for a straight line)"
+        return f"; {words} up to {self.abscissa.text(self.linear_to)} ({p_in_words(self.p_linear)} for a straight line)"
 
     @property
     def first_step(self) -> str:
@@ -153,7 +156,7 @@ class PointCurve:
         if not self.steps:
             return ""
         step = self.steps[0]
-        low, high = voltage_text(step.start), voltage_text(step.stop)
+        low, high = self.abscissa.text(step.start), self.abscissa.text(step.stop)
         if step.change > 0 and step.p_value < LEVEL:
             return (
                 f"{low} does not saturate {self.subject}: {self.quantity}({high}) > {self.quantity}({low}), "
@@ -168,15 +171,16 @@ class PointCurve:
         kind = VERDICT_MEANINGS.index(self.verdict)
         if kind == MISSING:
             return f"cannot be judged: {self._why_missing()}"
-        at = voltage_text(self.voltage) if np.isfinite(self.voltage) else ""
-        first, last = (voltage_text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
+        text = self.abscissa.text
+        at = text(self.voltage) if np.isfinite(self.voltage) else ""
+        first, last = (text(volt) for volt in (self.steps[0].start, self.steps[-1].stop))
         if kind == FLAT:
-            return f"does not depend on the voltage ({first} → {last}: no pair differs, {p_in_words(self.p_value)})"
+            flat = f"({first} → {last}: no pair differs, {p_in_words(self.p_value)})"
+            return f"does not depend on the {self.abscissa.name} {flat}"
         if kind == RISING:
             end = self.steps[-1]
-            return (
-                f"rises up to {last} (last step {voltage_text(end.start)} → {last}: {p_in_words(end.p_value)})"
-                + ("" if len(self.steps) > 1 else "; two voltages cannot show a saturation")
+            return f"rises up to {last} (last step {text(end.start)} → {last}: {p_in_words(end.p_value)})" + (
+                "" if len(self.steps) > 1 else f"; two {self.abscissa.name}s cannot show a saturation"
             )
         if kind == SATURATING:
             into = next(step for step in self.steps if step.stop == self.voltage)
@@ -184,7 +188,7 @@ class PointCurve:
             start = into.start if sure else self.steps[0].start
             p = into.p_value if sure else self.p_value
             return (
-                f"saturates from {at}{'' if sure else ' at the latest'} (rise {voltage_text(start)} → {at}: "
+                f"saturates from {at}{'' if sure else ' at the latest'} (rise {text(start)} → {at}: "
                 f"{p_in_words(p)}; from {at} to {last} flat: {p_in_words(self.p_plateau)})"
             )
         if kind == PEAKED:
@@ -192,7 +196,9 @@ class PointCurve:
                 f"peaks at {at} (rise to it and drop after it both significant: {p_in_words(self.p_value)})"
             )
         if kind == FALLING:
-            return f"falls with the voltage (drop: {p_in_words(self.p_value)}; no rise before it)"
+            return (
+                f"falls with the {self.abscissa.name} (drop: {p_in_words(self.p_value)}; no rise before it)"
+            )
         rise = self.steps[0].change if len(self.steps) == 1 else sum(step.change for step in self.steps)
         if rise > 0 and not any(step.change < 0 and step.p_value < LEVEL for step in self.steps):
             return (
@@ -203,7 +209,7 @@ class PointCurve:
 
     def _why_missing(self) -> str:
         usable = int((self.counts >= 2).sum())
-        return f"{usable} of {self.voltages.size} voltages have values in at least two of its pixels"
+        return f"{usable} of {self.voltages.size} {self.abscissa.name}s have values in at least two of its pixels"
 
 
 def point_curves(
@@ -251,11 +257,14 @@ def _curve(aligned: AlignedSeries, point: PinnedPoint, name: str, noise: Noise) 
         unit=series.unit(name),
         voltages=series.voltages,
         values=values,
-        **judged(tested, series.voltages, name, noise),
+        abscissa=series.abscissa,
+        **judged(tested, series.voltages, name, noise, series.abscissa),
     )
 
 
-def judged(tested: Array, voltages: Array, name: str, noise: Noise | None) -> dict[str, Any]:
+def judged(
+    tested: Array, voltages: Array, name: str, noise: Noise | None, abscissa: Abscissa = VOLTAGE
+) -> dict[str, Any]:
     """Return the fields of a `PointCurve` that its verdict makes.
 
     Parameters
@@ -266,7 +275,10 @@ def judged(tested: Array, voltages: Array, name: str, noise: Noise | None) -> di
     name : str
         H is held against a straight line, too.
     noise : Noise, optional
+    abscissa : Abscissa
+        Of `voltages`.
     """
+    offset = abscissa.offset(voltages)
     usable = np.isfinite(tested)
     # A pixel that fails at some voltage is left out of the test at all of them, unless that leaves no scatter.
     scans = usable.sum(axis=1) >= 2
@@ -274,16 +286,21 @@ def judged(tested: Array, voltages: Array, name: str, noise: Noise | None) -> di
     if columns_used.sum() < 2:
         scans, columns_used = usable.all(axis=1), np.ones(tested.shape[1], dtype=bool)
     chosen = np.where(scans[:, None], tested, np.nan)[:, columns_used]
-    verdicts = verdicts_from_values(chosen[None], voltages, noise=noise)
+    verdicts = verdicts_from_values(chosen[None], voltages + offset, noise=noise)
+    straight = _straightness(verdicts) if name == "H" else {}
+    if straight:
+        straight["linear_to"] -= offset
     return {
         "verdict": VERDICT_MEANINGS[int(verdicts.kind[0])],
-        "voltage": float(verdicts.voltage[0]),
+        "voltage": float(verdicts.voltage[0]) - offset,
         "statistic": float(verdicts.statistic[0]),
         "p_value": float(verdicts.p_value[0]),
         "p_plateau": float(verdicts.p_plateau[0]),
         "degrees": float(verdicts.degrees[0]),
-        "steps": _steps(verdicts),
-        **(_straightness(verdicts) if name == "H" else {}),
+        "steps": tuple(
+            replace(step, start=step.start - offset, stop=step.stop - offset) for step in _steps(verdicts)
+        ),
+        **straight,
     }
 
 

@@ -57,7 +57,7 @@ class RegionCurve(PointCurve):
             return "no pixel of the series lies in it"
         if not self.strips:
             return f"its {self.pixels} pixels are alike, or have no common values, and leave nothing to test against"
-        return "fewer than two voltages have values in it"
+        return f"fewer than two {self.abscissa.name}s have values in it"
 
 
 def region_curves(aligned: AlignedSeries, regions: Sequence[Region], *, name: str = "H") -> list[RegionCurve]:
@@ -100,7 +100,8 @@ def region_curves(aligned: AlignedSeries, regions: Sequence[Region], *, name: st
                 name=region.name or str(number),
                 pixels=int(mask.sum()),
                 strips=strips.shape[1] if np.isfinite(strips).any() else 0,
-                **judged(strips, series.voltages, name, None),
+                abscissa=series.abscissa,
+                **judged(strips, series.voltages, name, None, series.abscissa),
             )
         )
     return curves

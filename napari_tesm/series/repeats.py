@@ -19,11 +19,14 @@ class Repeat:
     Parameters
     ----------
     labels : (str, str)
+    of : str
+        What they have in common: the voltage, or what else the series goes by.
     ratio : PairedRatio
         ``|H|`` of the second over that of the first, by the pixels that both have.
     """
 
     labels: tuple[str, str]
+    of: str
     ratio: PairedRatio
 
     @property
@@ -32,7 +35,7 @@ class Repeat:
         ratio = self.ratio
         interval = f"{ratio.low:.3g} to {ratio.high:.3g}" if ratio.has_interval else AS_ONE_REGION
         first, second = self.labels
-        return f"H at {second} is {ratio.median:.3g} times ({interval}) that at {first}, the same voltage."
+        return f"H at {second} is {ratio.median:.3g} times ({interval}) that at {first}, the same {self.of}."
 
     @property
     def warning(self) -> str:
@@ -41,7 +44,7 @@ class Repeat:
         if chance or abs(self.ratio.median - 1) < _WORTH_SAYING:
             return ""
         return (
-            f"{self.sentence} Tip, laser spot or gain may have changed between scans; the tests between voltages do "
+            f"{self.sentence} Tip, laser spot or gain may have changed between scans; the tests between {self.of}s do "
             "not know of it."
         )
 
@@ -51,9 +54,11 @@ def repeats_of_series(aligned: AlignedSeries) -> list[Repeat]:
     repeats = []
     members = aligned.series.members
     for first, second in combinations(range(len(members)), 2):
-        if members[first].voltage == members[second].voltage:
+        if members[first].at == members[second].at:
             a, b = (np.abs(aligned.measured(index)) for index in (first, second))
             ratio = paired_ratio_from_maps(b, a)
             if ratio is not None:
-                repeats.append(Repeat((members[first].label, members[second].label), ratio))
+                repeats.append(
+                    Repeat((members[first].label, members[second].label), aligned.series.abscissa.name, ratio)
+                )
     return repeats

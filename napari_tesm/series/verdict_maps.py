@@ -56,7 +56,7 @@ def verdict_map(aligned: AlignedSeries, *, noise: Noise | None = None) -> xr.Dat
     """
     volts, stack = _tested_maps(aligned, "H")
     lent = noise if noise is not None else noise_of_series(aligned)
-    grid = aligned.grid
+    grid, abscissa = aligned.grid, aligned.series.abscissa
     shape = (grid.sizes["y"], grid.sizes["x"])
     kind = np.full(shape, MISSING, np.int8)
     parts = {key: np.full(shape, np.nan) for key in ("voltage", "statistic", "p_value")}
@@ -69,6 +69,7 @@ def verdict_map(aligned: AlignedSeries, *, noise: Noise | None = None) -> xr.Dat
             kind[rows] = verdicts.kind.reshape(size)
             for key, values in parts.items():
                 values[rows] = getattr(verdicts, key).reshape(size)
+    parts["voltage"] -= abscissa.offset(aligned.series.voltages)
     flags = {
         "flag_values": np.arange(len(VERDICT_MEANINGS), dtype=np.int8), "flag_meanings": " ".join(VERDICT_MEANINGS),
     }  # fmt: skip
@@ -76,7 +77,11 @@ def verdict_map(aligned: AlignedSeries, *, noise: Noise | None = None) -> xr.Dat
     return xr.Dataset(
         {
             "verdict": (dims, kind, {"long_name": "Verdict", "units": "", **flags}),
-            "verdict_voltage": (dims, parts["voltage"], {"long_name": "Verdict voltage", "units": "V"}),
+            "verdict_voltage": (
+                dims,
+                parts["voltage"],
+                {"long_name": f"Verdict {abscissa.name}", "units": abscissa.unit},
+            ),
             "verdict_statistic": (dims, parts["statistic"], {"long_name": "Verdict t", "units": ""}),
             "verdict_p": (dims, parts["p_value"], {"long_name": "Verdict p", "units": ""}),
         },
@@ -100,12 +105,16 @@ def tested_values(values: Array, name: str, sign: float) -> Array:
 
 
 def _tested_maps(aligned: AlignedSeries, name: str) -> tuple[Array, Array]:
-    """Return voltages and maps on the common grid, shape (scan, y, x), of the scans that have a value there."""
+    """Return voltages and maps on the common grid, shape (scan, y, x), of the scans that have a value there.
+
+    Of what else a series goes by, the values as the tests take them.
+    """
     series = aligned.series
     maps = [tested_values(aligned.measured(index, name), name, 1.0) for index in range(len(series.members))]
     good = [index for index, values in enumerate(maps) if np.isfinite(values).any()]
     shape = (aligned.grid.sizes["y"], aligned.grid.sizes["x"])
-    return series.voltages[good], np.stack([maps[index] for index in good]) if good else np.zeros((0, *shape))
+    levels = series.voltages + series.abscissa.offset(series.voltages)
+    return levels[good], np.stack([maps[index] for index in good]) if good else np.zeros((0, *shape))
 
 
 def _windows(stack: Array, rows: slice = slice(None)) -> Array:

@@ -9,10 +9,11 @@ pytest.importorskip("qtpy")
 from napari_tesm.gui.dock import open_workspace
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
 from napari_tesm.gui.models.scan import Scan, role_of
-from napari_tesm.gui.models.series import SeriesModel
+from napari_tesm.gui.models.series import SeriesModel, value_in_file
 from napari_tesm.regions.shapes import PinnedPoint, Region
 from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.sections.series import section_from_data
+from napari_tesm.series import Abscissa
 from napari_tesm.simulation import simulate_series
 from napari_tesm.simulation.voltage_scans import POINTS, VOLTAGES
 
@@ -97,6 +98,44 @@ def test_a_shift_that_is_entered_moves_maps_and_points_and_can_be_taken_back(ope
     assert findings.aligned.alignments[3] is model.state.data.aligned[0].alignments[3], "measured once"
     model.forget_shifts()
     assert computed(model, scans).aligned.alignments[2] == measured
+
+
+def test_scans_of_one_voltage_go_by_a_temperature_with_the_verdicts_of_the_same_maps(opened):
+    _, by_voltage, scans_of_voltages = opened
+    reference = by_voltage.findings.aligned.series.members[by_voltage.findings.aligned.reference].source
+    scans, degrees = [], {}
+    for voltage in VOLTAGES:
+        dataset = traces(voltage)
+        volts = np.where(dataset["voltage"].values < 0, -3.0, 3.0)
+        images = [one for one in dataset.data_vars.values() if one.dims == ("y", "x")]
+        scans.append(Scan(f"{voltage:g}V", dataset.assign_coords(voltage=("pulse", volts)), images))
+        degrees[scans[-1]] = 10 * voltage - 40
+    scans[0].set_points(SIMULATED.points)
+    model = SeriesModel.of(Owner())
+    model.go_by(Abscissa("temperature", "°C"), degrees)
+    findings = computed(model, scans)
+    assert findings.aligned.series.labels[0] == f"−{40 - 10 * VOLTAGES[0]:g} °C"
+    model.lay_on(reference)
+    aligned = computed(model, scans).aligned
+    assert aligned.series.members[aligned.reference].source == reference
+    for curve, same in zip(
+        model.curves(scans, scans[0]), by_voltage.curves(scans_of_voltages, scans_of_voltages[0]), strict=True
+    ):
+        assert np.array_equal(curve.means, same.means)
+        assert (curve.verdict, curve.p_value) == (same.verdict, same.p_value)
+        assert curve.voltage == pytest.approx(-10 * same.voltage - 40, nan_ok=True)
+        assert curve.p_linear == pytest.approx(same.p_linear, rel=1e-6, nan_ok=True)
+        assert "V" not in curve.sentence
+        assert "°C" in curve.sentence
+    table = model.table(scans, scans[0])
+    assert sorted(set(table.values("temperature"))) == sorted(degrees.values())
+    # A scan without a value is left out and named; metadata of the file are offered, nothing else is.
+    model.go_by(Abscissa("cycle", ""), {one: number for number, one in enumerate(scans[1:])})
+    assert computed(model, scans).aligned.series.labels[:2] == ["cycle 0", "cycle 1"]
+    assert f"The cycle of {scans[0].name} is not entered: it is left out." in model.state.sentences
+    scans[0].container = {"/0/meta": {"Temperature": "-12.5 °C", "Cycle": "first"}}
+    assert value_in_file(scans[0], "temperature") == -12.5
+    assert value_in_file(scans[0], "cycle") is None
 
 
 def test_a_scan_of_another_place_is_left_out_and_named_and_one_can_be_taken_out():

@@ -1,23 +1,20 @@
 """The scans of a viewer that are one series: what is computed of them beside the window, and what is looked at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_tesm.evaluation.pipeline import Progress
-from napari_tesm.evaluation.recipe import digest_of_maps
 from napari_tesm.findings.table import Table, joined
 from napari_tesm.gui.models.companion import Companion
-from napari_tesm.gui.models.heights import displacement_maps
 from napari_tesm.gui.models.scan import Scan
+from napari_tesm.gui.models.series_work import SeriesState, SeriesWork
 from napari_tesm.plotting.theme import colour_of_point
 from napari_tesm.regions.shapes import PinnedPoint, Region
-from napari_tesm.report.data import InputFile, ReportData, ReportScan
 from napari_tesm.report.series_tables import (
     table_of_curves,
     table_of_distributions,
@@ -25,11 +22,16 @@ from napari_tesm.report.series_tables import (
     table_of_verdicts,
 )
 from napari_tesm.scan import Scan as PlainScan
-from napari_tesm.series import AlignedSeries, PointCurve, SeriesFindings, aligned_series, counts_of_verdicts
+from napari_tesm.series import (
+    VOLTAGE,
+    Abscissa,
+    AlignedSeries,
+    PointCurve,
+    SeriesFindings,
+    counts_of_verdicts,
+)
 
 Array = NDArray[np.float64]
-Places = Mapping[tuple[str, str, int], tuple[float, float]]
-"""By name of the series, scan and pulse setting: (down, right) in pixels of the reference, as somebody entered it."""
 
 VIEWS: Final = {
     "points": "At points",
@@ -52,89 +54,6 @@ _NO_MARKS: Final = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class SeriesState:
-    """What was found of the scans of one moment.
-
-    Parameters
-    ----------
-    key : object
-        Of the scans, and of what was chosen of them.
-    data : ReportData, optional
-        The scans, with the registration of each series as the report has it.
-    findings : list of SeriesFindings
-        Of series with two voltages or more.
-    alone : list of SeriesFindings
-        Of polarities with one voltage only.
-    sentences : list of str
-        What was left out, and why.
-    """
-
-    key: object = None
-    data: ReportData | None = None
-    findings: list[SeriesFindings] = field(default_factory=list)
-    alone: list[SeriesFindings] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesWork:
-    """What is to be computed beside the window; nothing in it changes meanwhile.
-
-    Parameters
-    ----------
-    key : object
-    scans : sequence of Scan
-    data : ReportData, optional
-        Of the same scans, where they have been registered already.
-    entered : mapping
-        Shifts that somebody has entered.
-    """
-
-    key: object
-    scans: Sequence[PlainScan]
-    data: ReportData | None
-    entered: Places
-
-    def compute(self, progress: Progress) -> SeriesState:
-        """Return what is found."""
-        data = self.data or ReportData([_scan_of_report(scan) for scan in self.scans])
-        progress(0.1, "registering")
-        state = SeriesState(self.key, data)
-        for aligned in data.aligned:
-            kept = self._kept(aligned, state.sentences)
-            if kept.series.levels.size < 2:
-                continue
-            findings = SeriesFindings(kept)
-            for number, part in enumerate(("quantities", "verdicts", "distributions")):
-                progress(0.4 + 0.2 * number, part)
-                getattr(findings, part)
-            state.findings.append(findings)
-        for series in data.series:
-            if series.levels.size == 1:
-                of_main = (n for n, member in enumerate(series.members) if member.source == data.main.name)
-                aligned = aligned_series(series, reference=next(of_main, None))
-                state.alone.append(SeriesFindings(self._kept(aligned, state.sentences)))
-        digests = {digest_of_maps(scan.maps) for scan in self.scans if scan.maps is not None}
-        if len(digests) > 1:
-            state.sentences.append("The scans were fitted with different parameters.")
-        return state
-
-    def _kept(self, aligned: AlignedSeries, sentences: list[str]) -> AlignedSeries:
-        """Return a series with the shifts that were entered, without scans that do not lie on the others."""
-        for index, member in enumerate(aligned.series.members):
-            place = self.entered.get((aligned.series.name, member.source, member.pulse))
-            if place is not None:
-                aligned = aligned.moved_by_hand(index, *place)
-        kept = []
-        for index, (member, found) in enumerate(zip(aligned.series.members, aligned.alignments, strict=True)):
-            if index == aligned.reference or found.shift is not None:
-                kept.append(index)
-            else:
-                sentences.append(f"{member.source} ({member.label}) is not of this area: {found.note}.")
-        return aligned.kept(kept)
-
-
 class SeriesModel(Companion[Any]):
     """The series among the scans of a session, and which part of them is looked at."""
 
@@ -149,21 +68,31 @@ class SeriesModel(Companion[Any]):
         self.index = 0
         self.left_out: WeakSet[Scan] = WeakSet()
         """Scans that somebody has taken out."""
+        self.abscissa = VOLTAGE
+        """What the series go by."""
+        self.values: WeakKeyDictionary[Scan, float] = WeakKeyDictionary()
+        """Where scans lie on another abscissa than the voltage, as somebody has entered it."""
+        self._references: dict[str, str] = {}
         self._entered: dict[tuple[str, str, int], tuple[float, float]] = {}
         self._curves: dict[object, list[PointCurve]] = {}
 
     def waiting(self, scans: Sequence[Scan]) -> SeriesWork | None:
         """Return what has to be computed for these scans; None where that is known."""
         used = [scan for scan in scans if scan not in self.left_out and scan.pulsed is not None]
-        of_scans = tuple(
+        of_scans: tuple[Any, ...] = tuple(
             (scan.name, id(scan), id(scan.maps), id(scan.dataset), tuple(scan.voltages)) for scan in used
         )
-        key = (of_scans, tuple(sorted(self._entered.items())))
+        values = {scan.name: self.values[scan] for scan in used if scan in self.values}
+        of_scans = (of_scans, self.abscissa, tuple(sorted(values.items())))
+        key = (of_scans, tuple(sorted(self._entered.items())), tuple(sorted(self._references.items())))
         if key == self.state.key:
             return None
         same = isinstance(self.state.key, tuple) and self.state.key[0] == of_scans
         frozen = [PlainScan.of(scan) for scan in used]
-        return SeriesWork(key, frozen, self.state.data if same else None, dict(self._entered))
+        return SeriesWork(
+            key, frozen, self.state.data if same else None, dict(self._entered), dict(self._references),
+            self.abscissa, values,
+        )  # fmt: skip
 
     def take(self, state: SeriesState) -> None:
         """Take over what was computed beside the window."""
@@ -197,6 +126,32 @@ class SeriesModel(Companion[Any]):
         member, (dy, dx) = aligned.series.members[row], aligned.alignments[row].pixels
         place = (dy if down is None else down, dx if right is None else right)
         self._entered[aligned.series.name, member.source, member.pulse] = place
+        self.changed.emit()
+
+    def go_by(self, abscissa: Abscissa, values: Mapping[Scan, float]) -> None:
+        """Let series go by the voltage, or by something else with its value for each scan; shifts are measured anew.
+
+        Raises
+        ------
+        ValueError
+            If it has no name.
+        """
+        if not abscissa.name.strip():
+            raise ValueError("say what the scans differ in: the voltage, a cycle, a temperature …")
+        self.abscissa = abscissa
+        self.values = WeakKeyDictionary(values)
+        self._entered.clear()
+        self._references.clear()
+        self.changed.emit()
+
+    def lay_on(self, source: str) -> None:
+        """Lay the scans of the series that is looked at on one of them; shifts that were entered go."""
+        findings = self.findings
+        if findings is None:
+            return
+        series = findings.aligned.series
+        self._references[series.name] = source
+        self._entered = {place: shift for place, shift in self._entered.items() if place[0] != series.name}
         self.changed.emit()
 
     def forget_shifts(self) -> None:
@@ -242,7 +197,7 @@ class SeriesModel(Companion[Any]):
         """Return the points, or else regions, at negative and at positive voltages."""
         of_sign: dict[float, list[PointCurve]] = {-1.0: [], 1.0: []}
         for findings in (*self.state.findings, *self.state.alone):
-            sign = float(np.sign(findings.aligned.series.voltages[0]))
+            sign = _polarity(findings)
             if not of_sign[sign]:
                 for kind in ("points", "regions"):
                     of_sign[sign] = of_sign[sign] or self._curves_of(findings, kind, scans, looked_at)
@@ -251,15 +206,17 @@ class SeriesModel(Companion[Any]):
     def problem(self, scans: Sequence[Scan], looked_at: Scan | None) -> str:
         """Return why there is nothing to see, in a sentence; empty where there is."""
         findings = self.findings
+        if findings is None and not self.abscissa.is_voltage:
+            name = self.abscissa.name
+            return f"No series yet: enter two values of the {name} or more under Against. " + " ".join(
+                self.state.sentences
+            )
         if findings is None:
             return " ".join([_NOTHING, *self.state.sentences])
         if self.view in _NO_MARKS and not self.curves(scans, looked_at):
             return _NO_MARKS[self.view]
         if self.view == "polarities" and not all(self.polarities(scans, looked_at)):
-            there = all(
-                any(np.sign(each.aligned.series.voltages[0]) == sign for each in self._all())
-                for sign in (-1, 1)
-            )
+            there = all(any(_polarity(each) == sign for each in self._all()) for sign in (-1, 1))
             return (
                 _NO_MARKS["points"] if there else "All pulses are of one sign: there is no other to compare."
             )
@@ -279,7 +236,7 @@ class SeriesModel(Companion[Any]):
             counts = counts_of_verdicts(findings.verdicts)
             words.append(
                 f"{sum(counts.values())} pixels, each judged with its two neighbours; of those that do not depend on "
-                "the voltage 5 % are called something by chance."
+                f"the {self.abscissa.name} 5 % are called something by chance."
             )
         words += [repeat.warning for repeat in findings.repeats if repeat.warning]
         return " ".join(words)
@@ -349,12 +306,39 @@ class SeriesModel(Companion[Any]):
         return [*self.state.findings, *self.state.alone]
 
 
-def _scan_of_report(scan: PlainScan) -> ReportScan:
-    """Return a scan as the report has it; H of traces that nobody has fitted is read for it."""
-    maps = scan.maps
-    if maps is None or "H" not in maps:
-        maps = displacement_maps(scan)
-    return ReportScan.of(scan, file=InputFile(scan.name, ""), maps=maps)
+def number_entered(text: str) -> float | None:
+    """Return a number as people write it; None where it is none.
+
+    Examples
+    --------
+    >>> number_entered("−12,5"), number_entered("cold")
+    (-12.5, None)
+    """
+    try:
+        number = float(text.strip().replace(",", ".").replace("−", "-"))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def value_in_file(scan: Scan, name: str) -> float | None:
+    """Return what the metadata of a scan's .gwy file or of its traces say under a name; None without a number."""
+    said: list[tuple[str, object]] = []
+    for content in (scan.container or {}).values():
+        if isinstance(content, Mapping):
+            said += content.items()
+    if scan.dataset is not None:
+        said += scan.dataset.attrs.items()
+    for key, value in said:
+        if str(key).strip().lower() == name.strip().lower():
+            number = number_entered(str(value).split()[0]) if str(value).split() else None
+            if number is not None:
+                return number
+    return None
+
+
+def _polarity(findings: SeriesFindings) -> float:
+    return float(np.sign(findings.aligned.series.members[0].voltage))
 
 
 def _shift_of(aligned: AlignedSeries, name: str) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from napari_tesm.gui.layers.series_layers import SeriesLayers
 from napari_tesm.gui.models.form_words import sentence_for_forms
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.models.series import VIEWS, SeriesModel
+from napari_tesm.gui.panels.abscissa_dialog import AbscissaDialog
 from napari_tesm.gui.panels.canvas import PlotCanvas, theme_of
 from napari_tesm.gui.panels.panel import Connection, Panel
 from napari_tesm.gui.panels.table_view import TableModel, TableView
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 _COMPARING: Final = "Comparing {count} scans…"
 _VERDICTS: Final = {"points": "point", "regions": "region"}
-_VERDICT_COLUMNS: Final = ("verdict", "voltage", "p, family of pairs")
 _SHIFT_COLUMNS: Final = (
     "scan",
     Joined("right\npixels", ("right, pixels",)),
@@ -82,9 +82,10 @@ class SeriesPanel(Panel):
         self.series_box = choice_box("Polarity and scan direction", self._chosen)
         self.scans_button = QToolButton()
         self.scans_button.setText("Scans")
-        self.scans_button.setToolTip("Which of the open scans take part")
+        self.scans_button.setToolTip("Which of the open scans take part, and what they are followed against")
         self.scans_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._scans_menu = QMenu(self.scans_button)
+        self._scans_menu.setToolTipsVisible(True)
         self._scans_menu.aboutToShow.connect(self._list_scans)
         self.scans_button.setMenu(self._scans_menu)
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -105,10 +106,11 @@ class SeriesPanel(Panel):
         self.table.shown.edited.connect(self._shift_entered)
         self.words = Words(whole=True)
         self.measured_button = button("Measured", "Go back to the shifts that were measured", self._forget)
+        self.reference_box = choice_box("The scan that the others are laid on", self._reference_chosen)
         self.export_button = button("CSV…", "Save the numbers, in SI units", self.ask_and_export)
-        boxes = (self.view_box, self.quantity_box, self.series_box)
+        boxes = (self.view_box, self.quantity_box, self.series_box, self.reference_box)
         give_way(*boxes)
-        choices = (*zip(boxes, (2, 1, 2), strict=True), self.scans_button, self.export_button)
+        choices = (*zip(boxes, (2, 1, 2, 2), strict=True), self.scans_button, self.export_button)
         self._canvas_row = (self.voltage, self.slider, self.side_button, self.off_button)
         on_canvas = laid_out(
             QHBoxLayout(), self.voltage, (self.slider, 1), self.side_button, self.off_button, spacing=3
@@ -189,6 +191,7 @@ class SeriesPanel(Panel):
             findings is not None and not problem and (view in _VERDICTS or view == "registration")
         )
         self.canvas.setVisible(findings is not None and view != "registration")
+        self.reference_box.setVisible(view == "registration" and findings is not None)
         self.measured_button.setVisible(view == "registration" and self.model.is_moved_by_hand)
         self.export_button.setEnabled(findings is not None and not problem)
         if not is_map and (self.layers.is_shown or self.side_button.isChecked()):
@@ -201,7 +204,8 @@ class SeriesPanel(Panel):
         elif model.view in _VERDICTS:
             table = model.table_of_verdicts(scans, self.scan)
             self.table.shown.editable = {}
-            self.table.shown.show_table(table, (_VERDICTS[model.view], *_VERDICT_COLUMNS))
+            columns = (_VERDICTS[model.view], "verdict", model.abscissa.name, "p, family of pairs")
+            self.table.shown.show_table(table, columns)
             line = self.table.verticalHeader().defaultSectionSize()
             header = self.table.horizontalHeader().sizeHint().height()
             self.table.setMinimumHeight(header + line + 6)
@@ -250,6 +254,7 @@ class SeriesPanel(Panel):
         return [replace(curve, colour=self.plot.theme.readable(curve.colour)) for curve in curves]
 
     def _show_shifts(self, findings: SeriesFindings) -> None:
+        self._fill_references(findings)
         table = self.model.table(self.session.scans, self.scan)
         self.table.shown.editable = dict.fromkeys(_EDITED, ())
         self.table.setMaximumHeight(16_777_215)
@@ -274,12 +279,31 @@ class SeriesPanel(Panel):
 
     def _list_scans(self) -> None:
         self._scans_menu.clear()
+        against = self._scans_menu.addAction(f"Against: {self.model.abscissa.name}…")
+        against.setToolTip("The voltage, a cycle, a temperature or anything else that the scans differ in")
+        against.triggered.connect(self._ask_abscissa)
+        self._scans_menu.addSeparator()
         for scan in self.session.scans:
             action = QAction(scan.name, self._scans_menu)
             action.setCheckable(True)
             action.setChecked(scan not in self.model.left_out)
             action.toggled.connect(lambda taken, scan=scan: self.model.take_part(scan, taken))
             self._scans_menu.addAction(action)
+
+    def _ask_abscissa(self) -> None:
+        asked = AbscissaDialog(self, self.model, self.session.scans)
+        if asked.exec():
+            self.model.go_by(asked.abscissa, asked.values)
+
+    def _reference_chosen(self, *_: Any) -> None:
+        if source := self.reference_box.currentData():
+            self.model.lay_on(source)
+
+    def _fill_references(self, findings: SeriesFindings) -> None:
+        aligned = findings.aligned
+        sources = dict.fromkeys(member.source for member in aligned.series.members)
+        chosen = aligned.series.members[aligned.reference].source
+        fill_box(self.reference_box, [(f"on {source}", source) for source in sources], chosen)
 
     def _chosen(self, *_: Any) -> None:
         index = self.series_box.currentData()
