@@ -13,7 +13,7 @@ from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.display import display_from_axes
 from napari_tesm.gui.models.scan import Scan, role_of
 
-_MOST: Final = 512
+_MOST: Final = 256
 """Rows and columns of vertices: more are not seen, and every vertex is drawn at each turn of the view."""
 _RELIEF: Final = 0.15
 """Part of the size of the image that the relief is high, where nobody has said otherwise."""
@@ -113,13 +113,14 @@ class Relief:
             if layer.visible:
                 self._hidden.add(layer)
                 layer.visible = False
-        for layer in self._made(scan, values, map_layer, exaggeration):
-            viewer.add_layer(layer)
         # A view at an angle has no one scale.
         viewer.canvas.overlays.scale_bar.visible = False
         # napari would warn that the bar shows the unit of one axis: it is hidden.
         with notification_manager.notification_ready.blocker():
             viewer.dims.ndisplay = 3
+        # After that: napari cuts every triangle of a surface that is looked at in 2-D.
+        for layer in self._made(scan, values, map_layer, exaggeration):
+            viewer.add_layer(layer)
         viewer.reset_view()
         viewer.scene.camera.zoom *= _NEAR
         viewer.scene.camera.angles = _ANGLES
@@ -136,9 +137,9 @@ class Relief:
         viewer = self._session.viewer
         if not (layers := self._layers()):
             return
-        viewer.dims.ndisplay = 2
         for layer in layers:
             viewer.layers.remove(layer)
+        viewer.dims.ndisplay = 2
         for layer in self._hidden:
             layer.visible = True
         self._hidden.clear()
