@@ -522,3 +522,8 @@ def test_info_says_what_a_file_states_and_what_a_fit_lacks(tmp_path, capsys):
         file.attrs["voltage"] = "high"
     assert main(["info", str(path)]) == 0
     assert "Problem: 'voltage' of the attributes of scan.h5" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_there_is_no_gwyddion_file_where_a_mapping_is_given(tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        open_file(tmp_path / "none.h5", mapping=mapping_from_text("traces: [{source: x}]"))

@@ -109,7 +109,7 @@ def open_file(
         put_right(path)
     if not says_itself_what_it_is(path):
         return _opened_as_mapped(path, traces, time_unit, lateral_unit, mapping)
-    if mapping is not None:
+    if mapping is not None and is_gwy(path):
         raise MappingError(f"{path.name} is a .gwy file: it says itself what is what, a mapping is not used")
     container = read_container(path)
     return opened_from_container(
