@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import erf, erfc
 
-from napari_tesm.kernels.named import kernel_from_name
+from napari_tesm.kernels.low_pass import LowPass
+from napari_tesm.kernels.named import fitted_curves, fitted_curves_nearly, kernel_from_name
 from napari_tesm.kernels.one_parameter import KERNELS, exponential_decay
 
 PULSE = 0.7
@@ -150,3 +151,20 @@ def test_series_and_closed_form_meet(name):
         time = middle * (1 + 1e-3 * np.arange(-8, 9))
         values = curve(name, time, 1.0, pulse=1e9)
         assert np.abs(np.diff(values, 3)).max() < 1e-8 * np.abs(values).max()
+
+
+@pytest.mark.parametrize("name", ["exponential", "flux-pulse", "clamped"])
+def test_curves_between_a_few_are_those_that_were_asked_for(name):
+    rng = np.random.default_rng(4)
+    time = np.arange(200) * 1e-4
+    pulse = None if name == "exponential" else 10e-3
+    kernel = kernel_from_name(name, pulse=pulse, low_pass=LowPass(1e-4, 4))
+    values = {
+        "tau": np.exp(rng.uniform(np.log(5e-4), np.log(5e-3), 800)), "a": rng.standard_normal(800),
+        "c": rng.standard_normal(800),
+    }  # fmt: skip
+    values["tau"][3], values["a"][7] = np.nan, np.nan
+    exact, nearly = (curves(kernel, time, values) for curves in (fitted_curves, fitted_curves_nearly))
+    assert np.isnan(nearly[[3, 7]]).all()
+    np.testing.assert_allclose(nearly, exact, atol=2e-6)
+    assert np.nanmax(np.abs(nearly - exact)) > 0

@@ -123,7 +123,8 @@ def test_behind_a_filter_that_is_told_the_level_is_what_was_there_before():
 def test_h_does_not_depend_on_the_kernel_nor_on_who_asks():
     dataset = dataset_of(traces_of("flux", 4e-13) + noise_of(20))
     wanted = displacement_maps(Evaluation.of(dataset))["H"].values
-    for recipe in ({}, {"kernel": "flux-pulse"}, {"window1": "none"}, {"skip_after_edge": "1 ms"}):
+    for recipe in ({}, {"kernel": "flux-pulse"}, {"window1": "none"}, {"skip_after_edge": "1 ms"},
+                   {"kernel": "flux-pulse", "skip_after_edge": "1 ms"}):  # fmt: skip
         found = fit(dataset, tip_radius="25 nm", nuisance="none", **recipe)["H"].values
         assert found.tobytes() == wanted.tobytes()
 

@@ -17,7 +17,7 @@ from napari_tesm.evaluation.delay import Delay, delay_of_pulse
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.height_error import HeightNoise
 from napari_tesm.evaluation.leftovers import Leftovers, leftovers_of_fits
-from napari_tesm.evaluation.mains import mains_frequency, windows_with_mains
+from napari_tesm.evaluation.mains import mains_frequency, refined_frequency, windows_with_mains
 from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisances
 from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.rivals import is_chosen_by_noise, rival_of_kernel
@@ -246,7 +246,12 @@ def _tests_of_mains(
     if frequency is None:
         return ()
     tried = _with_nuisances(plain, [f"mains:{frequency:g}Hz"])
-    beside = _with_noise(samples, tried)
+    leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+    finer = refined_frequency(leftovers, tried)
+    if finer != frequency:
+        tried = _with_nuisances(plain, [f"mains:{finer:g}Hz"])
+        leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+    beside = [(left, left.noise(tried)) for left in leftovers]
     windows = windows_with_mains(measured, beside)
     tests = tests_of_nuisances([left for left, _ in beside], [noise for _, noise in beside], tried)
     if not windows:
@@ -267,9 +272,14 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     if frequency is not None:
         tried = _with_nuisances(plain, [*texts, f"mains:{frequency:g}Hz"])
     leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
-    white = plain.recipe.noise == "white"
-    noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
-    tests = tests_of_nuisances(leftovers, noises, tried)
+    noises, tests = _noises_and_tests(leftovers, tried)
+    # Fits once more with the frequency refined are for mains that are there.
+    if any(test.counts for test in tests if test.text.startswith("mains")):
+        finer = refined_frequency(leftovers, tried)
+        if finer != frequency:
+            tried = _with_nuisances(plain, [*texts, f"mains:{finer:g}Hz"])
+            leftovers = [leftovers_of_fits(traces, tried) for traces in samples]
+            noises, tests = _noises_and_tests(leftovers, tried)
     asked = [test.counts and not test.unclear and not test.text.startswith("mains") for test in tests]
     if any(asked) and is_chosen_by_noise(samples, leftovers, noises, tried):
         nothing = [NuisanceTest(test.text, 0.0, 0.0, 0.0) for test in tests]
@@ -279,6 +289,15 @@ def _tests(plain: Evaluation, possible: Sequence[str], samples: Sequence[Array])
     tests = tuple(replace(test, rival=rival) if yes else test for test, yes in zip(tests, asked, strict=True))
     # They were looked for, too, where nothing has a frequency of theirs.
     return tests if frequency is not None else (*tests, NuisanceTest("mains", 0.0, 0.0, 0.0))
+
+
+def _noises_and_tests(
+    leftovers: Sequence[Leftovers], tried: Evaluation
+) -> tuple[list[NoiseModel], tuple[NuisanceTest, ...]]:
+    """Return the noise in what fits with nuisances leave over, and the tests of these."""
+    white = tried.recipe.noise == "white"
+    noises = [NoiseModel() if white else left.noise(tried) for left in leftovers]
+    return noises, tests_of_nuisances(leftovers, noises, tried)
 
 
 def _with_nuisances(evaluation: Evaluation, chosen: Sequence[str]) -> Evaluation:

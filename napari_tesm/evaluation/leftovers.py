@@ -210,7 +210,7 @@ def leftovers_of_fits(traces: Array, evaluation: Evaluation) -> Leftovers:
         nuisances = settings.nuisance_columns(number, times)
         names = (*parameter_names(settings.kernel), "r2", "rms", *(nuisances.names if nuisances else ()))
         values = {name: maps[map_name(name, number)] for name in names}
-        residuals = traces[:, inside] - settings.fitted_curves(number, time, values)[1]
+        residuals = traces[:, inside] - settings.fitted_curves(number, time, values, nearly=True)[1]
         cells = Cells.of(settings.kernel, values, width=_COARSE * CELL)
         since = times - settings.start(number, times)
         tangents = list(tangents_of_curves(settings.kernel, since, cells.shapes))

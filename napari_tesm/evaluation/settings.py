@@ -21,7 +21,13 @@ from napari_tesm.evaluation.recipe import AUTO, DEFAULT_GEOMETRY, NO_WINDOW, OF_
 from napari_tesm.files.sentences import Sentence
 from napari_tesm.fitting.nuisances import NuisanceColumns
 from napari_tesm.kernels.low_pass import LowPass
-from napari_tesm.kernels.named import ALL_KERNELS, AnyKernel, fitted_curves, kernel_from_name
+from napari_tesm.kernels.named import (
+    ALL_KERNELS,
+    AnyKernel,
+    fitted_curves,
+    fitted_curves_nearly,
+    kernel_from_name,
+)
 from napari_tesm.kernels.nuisances import NO_NUISANCES, NUISANCES, Nuisances
 from napari_tesm.physics.diffusion import diffusion_from_tau
 from napari_tesm.quantities.text import text_from_quantity
@@ -118,7 +124,7 @@ class Settings:
         }
 
     def fitted_curves(
-        self, number: int, time: Array, values: Mapping[str, NDArray[Any]]
+        self, number: int, time: Array, values: Mapping[str, NDArray[Any]], *, nearly: bool = False
     ) -> tuple[Array, Array]:
         """Return the times that are fitted in a window, and the curves of fitted parameters there, shape (n, time).
 
@@ -126,9 +132,12 @@ class Settings:
         ----------
         values : mapping of str to ndarray, shape (n,)
             As `napari_tesm.kernels.named.fitted_curves` takes them, and the numbers of the nuisances.
+        nearly : bool
+            To a millionth, in a fraction of the time where there are many.
         """
         inside = time[self.samples(number, time)]
-        curves = fitted_curves(self.kernel, inside - self.start(number, inside), values)
+        curves_of = fitted_curves_nearly if nearly else fitted_curves
+        curves = curves_of(self.kernel, inside - self.start(number, inside), values)
         nuisances = self.nuisance_columns(number, inside)
         if nuisances is not None:
             numbers = np.stack([values[name] for name in nuisances.names], axis=1)

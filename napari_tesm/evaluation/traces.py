@@ -73,8 +73,9 @@ def _fits(
     for number in settings.windows:
         inside = settings.samples(number, time)
         data, times = traces[:, inside], time[inside]
-        if in_pulse is not None and settings.pulse is not None and inside == settings.pulse.samples(time):
-            data = in_pulse
+        # Without the transients after two edges samples are listed one by one, and are more than those in the pulse.
+        if in_pulse is not None and settings.pulse is not None and isinstance(inside, slice):
+            data = in_pulse if inside == settings.pulse.samples(time) else data
         fitted = fit_traces(data, times, **settings.fit_options(number, times, recipe))
         if _is_exponential_of_pulse(settings, number, recipe):
             of_pulse = fitted

@@ -21,6 +21,7 @@ from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.quantities.status import OK, UNRESOLVED_FAST, UNRESOLVED_SLOW
 
 Array = NDArray[np.float64]
+SingleArray = NDArray[np.float32]
 Maps = dict[str, NDArray[Any]]
 
 _DRAWS: Final = 4096
@@ -72,7 +73,7 @@ class WindowNoise:
 
     def draws(self, count: int) -> Array:
         """Return draws of the noise, of variance 1, shape (count, time); the same ones for the same noise."""
-        return _draws(self.covariance, count)
+        return _draws(self.covariance, count).astype(np.float64)
 
     def apply(self, maps: Maps, max_log_tau_error: float) -> None:
         """Put the noise into the errors and statuses of the fits of this window, in place, and the gate's p.
@@ -142,12 +143,13 @@ class WindowNoise:
                 )
 
 
-def _draws(covariance: Array, count: int) -> Array:
+def _draws(covariance: Array, count: int) -> SingleArray:
     root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(len(covariance)))
-    return np.asarray(_independent(count, len(root)) @ root.T)
+    # In single precision: half the time, and what a draw says of the level is no better known.
+    return np.asarray(_independent(count, len(root)) @ root.T.astype(np.float32))
 
 
 @lru_cache(maxsize=2)
-def _independent(count: int, samples: int) -> Array:
+def _independent(count: int, samples: int) -> SingleArray:
     """Return normal numbers, the same ones every time; those of the two windows of one scan after another are kept."""
-    return np.random.default_rng(0).standard_normal((count, samples))
+    return np.random.default_rng(0).standard_normal((count, samples)).astype(np.float32)

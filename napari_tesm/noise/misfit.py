@@ -95,21 +95,30 @@ def without_misfit(
     clear = np.square(height) > _CLEAR * np.vecdot(residuals, residuals)
     amplitude = np.where(clear, height, np.abs(height))
     sums, squares = np.zeros((len(together), residuals.shape[1])), np.zeros(len(together))
-    for number in np.unique(group[usable]):
-        rows = np.flatnonzero(usable & (group == number))
-        sums[number], squares[number] = amplitude[rows] @ residuals[rows], amplitude[rows] @ amplitude[rows]
+    rows = np.flatnonzero(usable)
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    ordered, own, of_group = residuals[rows], amplitude[rows], group[rows]
+    numbers, starts = np.unique(of_group, return_index=True)
+    for number, start, stop in zip(numbers, starts, [*starts[1:], rows.size], strict=True):
+        sums[number], squares[number] = (
+            own[start:stop] @ ordered[start:stop],
+            own[start:stop] @ own[start:stop],
+        )
     total, spread = together @ squares, np.square(together) @ squares
     total = np.where(total > 0, total, 1.0)
     missed = (together @ sums) / total[:, None]
-    rows = np.flatnonzero(usable)
-    own, of_group = amplitude[rows], group[rows]
     # How much of a trace's own noise is in the common curve.
     leverage = 2 * own**2 / total[of_group] - own**2 * spread[of_group] / total[of_group] ** 2
     leverage = np.minimum(leverage, _MOST_LEVERAGE)
+    grown = 1 / np.sqrt(1 - leverage)
+    before = np.vecdot(ordered, ordered).sum()
+    remaining = missed[of_group]
+    remaining *= (-own * grown)[:, None]
+    ordered *= grown[:, None]
+    remaining += ordered
+    after = np.vecdot(remaining, remaining).sum()
     left = np.full(residuals.shape, np.nan)
-    left[rows] = (residuals[rows] - own[:, None] * missed[of_group]) / np.sqrt(1 - leverage)[:, None]
-    before = np.vecdot(residuals[rows], residuals[rows]).sum()
-    after = np.vecdot(left[rows], left[rows]).sum()
+    left[rows] = remaining
     return left, float(1 - after / before) if before > 0 else float("nan")
 
 
