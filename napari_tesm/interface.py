@@ -72,7 +72,8 @@ def lateral(
     dataset : Dataset
         From `open_dataset` or `simulate_dataset`; pixels in m.
     prior : str
-        ``"auto"``, or standard deviation of ln D and correlation length of a Gaussian, ``"0.5:50nm"``.
+        ``"auto"``, or standard deviation of ln D and correlation length of a Gaussian, ``"0.5:50nm"``, or an image at
+        whose edges D may step, ``"image:Topography"``.
     together : bool
         Pulse settings share their ln D.
     recipe, jobs, progress, **values
@@ -87,7 +88,7 @@ def lateral(
     Raises
     ------
     ValueError
-        As `fit`, and if the kernel has no lateral form or no radius is known.
+        As `fit`, and if the kernel has no lateral form, no radius is known or there is no such image.
     """
     if recipe is None:
         values = {"kernel": FLUX} | values

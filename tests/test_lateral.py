@@ -240,6 +240,8 @@ def test_the_command_writes_what_python_gives_and_reads_it_back(small_scan, tmp_
         ({"kernel": "exponential"}, "flux-pulse"),
         ({"prior": "soft"}, "0.5:50nm"),
         ({"prior": "-1:50nm"}, "0.5:50nm"),
+        ({"prior": "image:"}, "0.5:50nm"),
+        ({"prior": "image:Phase"}, "'Phase', and those on the pixels of the traces are: none"),
     ],
 )
 def test_what_cannot_be_inverted_is_refused_in_a_sentence(small_scan, change, words):

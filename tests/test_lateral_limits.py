@@ -9,6 +9,7 @@ from lateral_truth import banded_scan, dataset_of_traces, gaussian_line
 
 from napari_tesm import lateral, save
 from napari_tesm.cli import main
+from napari_tesm.data.lateral import Inversion, inversion_of_maps
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.findings.lateral import (
@@ -152,3 +153,31 @@ def test_ctrl_c_while_inverting_leaves_nothing(tmp_path, monkeypatch, capsys):
     assert main(["lateral", str(tmp_path / "scan.gwy"), "-o", str(tmp_path / "out.gwy"), *options]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["scan.gwy"]
+
+
+def test_the_edges_of_an_image_say_how_wide_a_step_is_and_those_without_a_change_of_d_free_nothing():
+    x, _, dataset = banded_scan(12e-9, 2.5, FLUX, rows=10, snr=20.0, half=120e-9)
+    inside, aside = np.abs(x) < 6e-9, np.abs(x - 60e-9) < 10e-9
+    heights = np.where(np.abs(x) < 6e-9, 40e-9, 0.0) + 0.2 * x
+    noise = 1e-9 * np.random.default_rng(2).standard_normal((10, x.size))
+    dataset["topography"] = ("y", "x"), heights + noise, {"units": "m", "long_name": "Topography"}
+    dataset["mask"] = ("y", "x"), np.tile(aside, (10, 1)).astype(float), {"long_name": "Elsewhere"}
+    found, kept, words = {}, {}, {}
+    for prior in ("auto", "image:Topography", "image:elsewhere"):
+        maps = lateral(dataset, prior=prior, noise="white", nuisance="none")
+        found[prior] = np.median(np.log(maps["D_lateral"].values[0] / 4e-13), axis=0)
+        words[prior] = "\n".join(lateral_in_words(lateral_summary(maps.isel(pulse=0), 0)))
+        kept[prior] = inversion_of_maps(maps), json.loads(maps.attrs["lateral"])[0]["prior"].get("edges")
+    true = np.log(2.5)
+    steps = {prior: float(np.median(values[inside])) for prior, values in found.items()}
+    assert steps["auto"] < 0.75 * true
+    assert abs(steps["image:Topography"] - true) < 0.15
+    assert np.abs(found["image:Topography"][np.abs(x) > 18e-9]).max() < 0.2
+    assert np.abs(found["image:elsewhere"] - found["auto"]).max() < 0.03
+    assert kept["auto"] == (Inversion(), None)
+    assert kept["image:Topography"][0] == Inversion("Topography")
+    assert kept["image:Topography"][1] == pytest.approx(2 * 10 / (10 * (x.size - 1) + 9 * x.size))
+    assert kept["image:elsewhere"][1] == 0
+    assert "at the edges" not in words["auto"]
+    assert "at the edges of 'Topography' ln D may step freely" in words["image:Topography"]
+    assert "at the edges of 'elsewhere' the traces show no change" in words["image:elsewhere"]

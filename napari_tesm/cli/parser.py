@@ -88,8 +88,9 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
                                "(default), or holds their concentration under the tip")),
         group(
             "what is taken for granted",
-            option("prior", "auto|SD:LENGTH", "how ln D varies: found from the map and free at steps (default), or a "
-                   "Gaussian of this standard deviation and length, 0.5:50nm", default="auto"),
+            option("prior", "auto|SD:LENGTH|image:TITLE", "how ln D varies: found from the map and free at steps "
+                   "(default); a Gaussian of this standard deviation and length, 0.5:50nm; or free where an image "
+                   "of the file has edges and D changes there, image:Topography", default="auto"),
             flag("together", "all pulse settings of the file share their D"),
         ),
         group(

@@ -14,19 +14,24 @@ ATTRIBUTE: Final = "lateral"
 """Of the maps: what was found for each pulse setting, as JSON."""
 
 
+IMAGE: Final = "image:"
+"""How the text of a prior begins that names an image."""
+
+
 @dataclass(frozen=True)
 class Inversion:
     """How lateral diffusion is taken out of a map.
 
     Parameters
     ----------
-    prior : tuple of float, optional
+    prior : tuple of float or str, optional
         Standard deviation of ln D and correlation length in m of a Gaussian; None: found from the map, free at steps.
+        A text is the title of an image at whose edges ln D is freer still, where it changes there.
     together : bool
         Pulse settings share their ln D.
     """
 
-    prior: tuple[float, float] | None = None
+    prior: tuple[float, float] | str | None = None
     together: bool = False
 
     @property
@@ -35,11 +40,13 @@ class Inversion:
 
         Examples
         --------
-        >>> Inversion().prior_text, Inversion((0.5, 5e-8)).prior_text
-        ('auto', '0.5:50nm')
+        >>> Inversion().prior_text, Inversion((0.5, 5e-8)).prior_text, Inversion("Topography").prior_text
+        ('auto', '0.5:50nm', 'image:Topography')
         """
         if self.prior is None:
             return "auto"
+        if isinstance(self.prior, str):
+            return f"{IMAGE}{self.prior}"
         deviation, length = self.prior
         return f"{deviation!r}:{text_from_quantity(length, 'm')}".replace(" ", "")
 
@@ -58,10 +65,12 @@ def inversion_of_maps(maps: xr.Dataset | None) -> Inversion | None:
     if maps is None or "D_lateral" not in maps:
         return None
     found = found_in_maps(maps)
-    prior = None
+    prior: tuple[float, float] | str | None = None
     for entry in found:
         said = entry.get("prior")
-        if isinstance(said, Mapping) and said.get("given"):
+        if isinstance(said, Mapping) and isinstance(said.get("image"), str):
+            prior = said["image"]
+        elif isinstance(said, Mapping) and said.get("given"):
             with suppress(KeyError, TypeError, ValueError):
                 prior = (float(said["sd"]), float(said["length"]))
     return Inversion(prior, together=any(entry.get("together") is True for entry in found))

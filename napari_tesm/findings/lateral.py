@@ -52,6 +52,16 @@ def resolution_of_maps(maps: xr.Dataset, pulse: int) -> float | None:
     return None
 
 
+def shown_resolution(maps: xr.Dataset, pulse: int) -> tuple[float, str] | None:
+    """Return the shortest length, in m, that a map shows, and what it is: where pixels are coarser, two of them."""
+    resolution = resolution_of_maps(maps, pulse)
+    if resolution is None:
+        return None
+    pixels = [length for length in _found(maps, pulse).get("pixel") or () if length]
+    shortest = _PIXELS * max(pixels, default=0.0)
+    return (shortest, "resolution ≤ 2 pixels") if resolution < shortest else (resolution, "resolution")
+
+
 def _found(maps: xr.Dataset, pulse: int) -> dict[str, Any]:
     """Return what was found for a pulse setting; nothing where somebody edited it, the map is there."""
     found = found_in_maps(maps)
@@ -102,6 +112,7 @@ def lateral_sentences(entry: dict[str, Any], fitted_by_pixels: str = "none") -> 
         factor = f"{diffusion['ratio']:.2f}"
         yield f"each pixel by itself gives a D that differs by a factor of {factor} (root mean square)"
     yield from _resolution_in_words(found)
+    yield from _image_in_words(found.get("prior"))
     yield from _nuisances_in_words(found.get("nuisance"), fitted_by_pixels)
 
 
@@ -124,6 +135,16 @@ def _resolution_in_words(found: dict[str, Any]) -> Iterator[str]:
         )
     else:
         yield f"half of a contrast comes back at {length} (half a period)"
+
+
+def _image_in_words(prior: Any) -> Iterator[str]:
+    """Yield whether D steps at the edges of the image that was named; nothing where none was."""
+    if isinstance(prior, dict) and (title := prior.get("image")) is not None:
+        yield (
+            f"at the edges of '{title}' ln D may step freely: the traces show that it does"
+            if prior.get("edges")
+            else f"at the edges of '{title}' the traces show no change of D: the image was put aside"
+        )
 
 
 def _nuisances_in_words(fitted: str | None, by_pixels: str) -> Iterator[str]:

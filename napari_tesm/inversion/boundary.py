@@ -47,7 +47,13 @@ class OtherBoundary:
 
 
 def other_boundary(
-    solution: Solution, recordings: Sequence[Recording], times: Array, last: float, **options: Any
+    solution: Solution,
+    recordings: Sequence[Recording],
+    times: Array,
+    last: float,
+    *,
+    image: Array | None = None,
+    **options: Any,
 ) -> OtherBoundary | None:
     """Return what the other boundary makes of the traces; None where too few count.
 
@@ -61,6 +67,8 @@ def other_boundary(
         Of the step responses.
     last : float
         The last of the record, in the same unit.
+    image : ndarray, shape (y, x) of the map, optional
+        At whose edges D may change.
     options
         Prior and progress, for `napari_tesm.inversion.solver.solve`.
     """
@@ -74,8 +82,11 @@ def other_boundary(
     shape = counts[rows, columns].shape
     plane_of = partial(Plane.around, shape, solution.plane.spacing, last)
     whole = shape == counts.shape
+    part_of_image = None if image is None else image[rows, columns]
     tried = [
-        solution if name == own and whole else solve(part, times, plane_of, name, **options)
+        solution
+        if name == own and whole
+        else solve(part, times, plane_of, name, image=part_of_image, **options)
         for name in (own, other)
     ]
     there = counts[rows, columns].ravel()

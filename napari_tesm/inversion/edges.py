@@ -12,12 +12,13 @@ of ln D smoothed over a third of a tip radius. A Gaussian prior, the same stiffn
 noise in grains (`docs/lateral.md`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tesm.inversion.image_edges import ImageEdges
 from napari_tesm.inversion.plane import Plane
 
 Array = NDArray[np.float64]
@@ -29,6 +30,9 @@ _SOFT: Final = 0.2
 _MEAN: Final = 1e-3
 """Stiffness of ln D itself: it decides only where nothing else does."""
 _ROUNDS: Final = 20
+_UNSURE: Final = 1.2
+"""Times the variance that the noise leaves where all is as stiff as here: it leaves more where what is around is
+softer. With this factor pulls of resolved waves are nearest to 1 (`benchmarks/lateral_errors.py`)."""
 _STIFFEST: Final = 1e6
 _TABLE: Final = 96
 _BAND: Final = 0.35
@@ -49,17 +53,27 @@ class Stiffness:
         Resistance of ln D itself.
     fixed : bool
         A Gaussian prior that was given; nothing is found from the map.
+    edges : ImageEdges, optional
+        Of an image of the area: across them ln D resists less.
     """
 
     plane: Plane
     weights: Array
     mean: float = _MEAN
     fixed: bool = False
+    edges: ImageEdges | None = None
 
     @classmethod
-    def soft(cls, plane: Plane) -> "Stiffness":
-        """Return the stiffness to begin with."""
-        return cls(plane, np.full(plane.grid, _SOFT))
+    def soft(cls, plane: Plane, image: Array | None = None) -> "Stiffness":
+        """Return the stiffness to begin with.
+
+        Parameters
+        ----------
+        image : ndarray, shape (y, x) of the map, optional
+            At whose edges D may change.
+        """
+        edges = None if image is None else ImageEdges.of(plane, image)
+        return cls(plane, np.full(plane.grid, _SOFT), edges=edges)
 
     @classmethod
     def gaussian(cls, plane: Plane, deviation: float, length: float) -> "Stiffness":
@@ -71,27 +85,49 @@ class Stiffness:
     def resisted(self, log_ratio: Array) -> Array:
         """Return the gradient of the prior's energy at ln D, both of the plane's grid."""
         along_y, along_x = self.plane.differences(log_ratio)
-        stiff_y, stiff_x = self.plane.between(self.weights)
+        stiff_y, stiff_x = self.across
         return self.mean * log_ratio + self.plane.divergence(stiff_y * along_y, stiff_x * along_x)
+
+    @property
+    def across(self) -> tuple[Array, Array]:
+        """Stiffness of the differences to the next pixel along y and x."""
+        stiff_y, stiff_x = self.plane.between(self.weights)
+        return (stiff_y, stiff_x) if self.edges is None else self.edges.freed(stiff_y, stiff_x)
+
+    @property
+    def around(self) -> Array:
+        """Stiffness around each pixel: geometric mean of those of its differences."""
+        if self.edges is None:
+            return self.weights
+        freed = self.edges.freed(np.ones(self.plane.grid), np.ones(self.plane.grid))
+        logs = self.plane.beside(np.log(freed[0]), np.log(freed[1]))
+        return np.asarray(self.weights * np.exp(logs / self.plane.dimensions))
 
     @property
     def typical(self) -> float:
         """Geometric mean of the weights on the map."""
         return float(np.exp(np.log(self.plane.on_map(self.weights)).mean()))
 
-    def followed(self, log_ratio: Array, information: Array) -> "Stiffness":
+    def followed(self, log_ratio: Array, information: Array, scatter: Array | None = None) -> "Stiffness":
         """Return the stiffness that goes with a ln D, both of the plane's grid.
 
         Parameters
         ----------
         information : ndarray, shape of the plane's transform
             What the data say of a wave of ln D, per pixel.
+        scatter : ndarray, optional
+            A draw of what the noise leaves in ln D, where there are edges of an image.
         """
         if self.fixed:
             return self
-        plane = self.plane
-        gradient = self._steepness(log_ratio)
+        plane, edges = self.plane, self.edges
+        if edges is not None and scatter is not None:
+            squares = [np.square(along) for along in plane.differences(log_ratio)]
+            open_ones = [np.square(along) for along in plane.differences(scatter)]
+            edges = edges.followed(squares, open_ones)
+        gradient = replace(self, edges=edges)._steepness(log_ratio)
         tabled, left = self._variances(information)
+        left = _UNSURE * left
         band = float((plane.shares * self._band).sum())
         weights = self.weights
         for _ in range(_ROUNDS):
@@ -99,7 +135,7 @@ class Stiffness:
             variance = _interpolated(weights, tabled, left)
             weights = band * (_TAILS + 1) / (band * _TAILS * width + gradient + variance)
             weights = np.minimum(weights, _STIFFEST)
-        return Stiffness(plane, weights, self.mean)
+        return Stiffness(plane, weights, self.mean, edges=edges)
 
     def spread(self, log_ratio: Array, information: Array) -> tuple[float, float]:
         """Return the standard deviation of ln D, and the length, in tip radii, over which it changes by as much.
@@ -122,7 +158,11 @@ class Stiffness:
 
     def _steepness(self, log_ratio: Array) -> Array:
         """Return the squared gradient of ln D, smoothed."""
-        along_y, along_x = self.plane.differences(self.plane.smoothed(log_ratio, _BAND))
+        along_y, along_x = self.plane.differences(log_ratio)
+        if self.edges is not None:
+            # What an edge of the image accounts for makes nothing beside it softer.
+            along_y, along_x = self.edges.freed(along_y, along_x, 0.5)
+        along_y, along_x = (self.plane.smoothed(along, _BAND) for along in (along_y, along_x))
         # Of both sides of a pixel: those to the next alone would make of a mirrored map another one.
         return self.plane.beside(np.square(along_y), np.square(along_x))
 

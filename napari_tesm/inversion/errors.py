@@ -53,7 +53,7 @@ def resolution_of(solution: Solution) -> Resolution:
     Where ln D steps the prior gives way and the map is sharper than this; within grains it is smoother.
     """
     plane, stiffness = solution.plane, solution.stiffness
-    stiff = 1 / float(np.mean(1 / plane.on_map(stiffness.weights)))
+    stiff = 1 / float(np.mean(1 / plane.on_map(stiffness.around)))
     resisted = stiff * plane.roughness + stiffness.mean
     contrast = solution.information / (solution.information + resisted)
     waves = plane.wave_numbers.ravel()
@@ -88,7 +88,7 @@ def standard_error(solution: Solution, covered: Array) -> Array:
     The posterior one of a plane that is everywhere as it is at the pixel.
     """
     plane, stiffness = solution.plane, solution.stiffness
-    weights = plane.on_map(stiffness.weights)
+    weights = plane.on_map(stiffness.around)
     stiff = np.geomspace(weights.min() * 0.99, weights.max() * 1.01, _TABLE)
     parts = np.geomspace(1e-3, 8.0, _PARTS)
     table = np.array(

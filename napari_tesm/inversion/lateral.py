@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.data.lateral import ATTRIBUTE
+from napari_tesm.data.lateral import ATTRIBUTE, IMAGE
 from napari_tesm.data.maps import JOINT, MAP_KINDS, map_name
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.evaluation.instrument import instrument_of
@@ -24,7 +24,7 @@ from napari_tesm.inversion.exchange import instrument_beside_exchange, is_alike
 from napari_tesm.inversion.exponentials import Exponentials, exponentials_beside
 from napari_tesm.inversion.plane import Plane
 from napari_tesm.inversion.recordings import Recorded
-from napari_tesm.inversion.requirements import check_lateral
+from napari_tesm.inversion.requirements import check_lateral, image_by_title
 from napari_tesm.inversion.solver import Solution, centred, solve
 from napari_tesm.physics.lateral_response import BOUNDARIES, FLUX
 from napari_tesm.quantities.numbers import plain_value
@@ -41,7 +41,7 @@ def lateral_maps(
     evaluation: Evaluation,
     *,
     maps: xr.Dataset | None = None,
-    prior: tuple[float, float] | None = None,
+    prior: tuple[float, float] | str | None = None,
     together: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -54,9 +54,9 @@ def lateral_maps(
         With the kernel "flux-pulse" or "clamped" and the tip's radius.
     maps : Dataset, optional
         What `run` has made of the evaluation, where that was done already.
-    prior : tuple of float, optional
+    prior : tuple of float or str, optional
         Standard deviation of ln D and correlation length in m of a Gaussian; by default found from the map, and free at
-        steps.
+        steps. A text is the title of an image of the dataset, at whose edges ln D is freer where it changes there.
     together : bool
         Pulse settings share their ln D; otherwise each has its own.
     jobs : int
@@ -74,16 +74,17 @@ def lateral_maps(
     Raises
     ------
     ValueError
-        If the kernel has no lateral form, the radius is not known, or pixels are not evenly spaced in m. Where fewer
-        than 16 pixels respond the maps hold NaN.
+        If the kernel has no lateral form, the radius is not known, pixels are not evenly spaced in m, or there is no
+        such image. Where fewer than 16 pixels respond the maps hold NaN.
     """
     spacing = check_lateral(evaluation)
+    image = image_by_title(evaluation.dataset, prior) if isinstance(prior, str) else None
     if maps is None:
         maps = run(evaluation, jobs=jobs, progress=progress_of_stage(progress, 0.0, 0.25))
     counted = ~np.isin(maps[map_name("status", JOINT)].values, (INVALID, NO_RESPONSE))
     instrument = instrument_of(evaluation)
     fitted_by = instrument.evaluation
-    area = _Area.of(evaluation, spacing, prior, together)
+    area = _Area.of(evaluation, spacing, prior, image, together)
     recorded = Recorded.of(
         instrument, maps, fitted_by, counted, jobs=jobs, progress=progress_of_stage(progress, 0.25, 0.3)
     )
@@ -108,8 +109,10 @@ class _Area:
     radius : float
         In m.
     boundary : str
-    prior : tuple of float, optional
+    prior : tuple of float or str, optional
         As it was given, in m.
+    image : ndarray of `shape`, optional
+        That it names.
     groups : list of list of int
         Of pulse settings.
     """
@@ -118,7 +121,8 @@ class _Area:
     spacing: tuple[float, float]
     radius: float
     boundary: str
-    prior: tuple[float, float] | None
+    prior: tuple[float, float] | str | None
+    image: Array | None
     groups: list[list[int]]
 
     @classmethod
@@ -126,7 +130,8 @@ class _Area:
         cls,
         evaluation: Evaluation,
         spacing: tuple[float, float],
-        prior: tuple[float, float] | None,
+        prior: tuple[float, float] | str | None,
+        image: Array | None,
         together: bool,
     ) -> "_Area":
         settings, sizes = evaluation.settings, evaluation.dataset.sizes
@@ -134,11 +139,11 @@ class _Area:
         radius, pulses = settings.length.value, range(sizes["pulse"])
         groups = [list(pulses)] if together else [[pulse] for pulse in pulses]
         in_radii = spacing[0] / radius, spacing[1] / radius
-        return cls((sizes["y"], sizes["x"]), in_radii, radius, settings.kernel.name, prior, groups)
+        return cls((sizes["y"], sizes["x"]), in_radii, radius, settings.kernel.name, prior, image, groups)
 
     @property
     def prior_in_radii(self) -> tuple[float, float] | None:
-        return None if self.prior is None else (self.prior[0], self.prior[1] / self.radius)
+        return (self.prior[0], self.prior[1] / self.radius) if isinstance(self.prior, tuple) else None
 
     def solved(
         self,
@@ -167,6 +172,7 @@ class _Area:
                     partial(Plane.around, self.shape, self.spacing, recorded.nodes.last),
                     self.boundary,
                     prior=self.prior_in_radii,
+                    image=self.image,
                     # What went astray for want of a drift or step is not where to look for D with one.
                     start=start if start is not None and start.settled else None,
                     progress=_counted(stage, number, len(self.groups)),
@@ -197,6 +203,7 @@ class _Area:
                     recorded.nodes.times,
                     recorded.nodes.last,
                     prior=self.prior_in_radii,
+                    image=self.image,
                     progress=_counted(stage, number, len(self.groups)),
                 )
                 exponentials = exponentials_beside(solution, recorded, group)
@@ -212,6 +219,8 @@ class _Area:
                 for name, value in of_pulse.items():
                     values[name][pulse] = value
                 told = _summary(solution, self.radius, of_pulse, covered, answered=answered)
+                if isinstance(self.prior, str):
+                    told["prior"] |= {"image": self.prior, "edges": plain_value(_part_freed(solution))}
                 found[pulse] = told | found[pulse]
                 found[pulse]["other_boundary"] = None if other is None else _told(other, self.radius)
                 found[pulse]["exponentials"] = (
@@ -252,29 +261,39 @@ def _exponentials_alone(exponentials: Exponentials, other: OtherBoundary | None)
     return exponentials.clear and not by_other
 
 
-def _asked(prior: tuple[float, float] | None, sharing: int) -> dict[str, Any]:
+def _part_freed(solution: Solution) -> float:
+    """Return the part of all differences between pixels that an image frees."""
+    edges = solution.stiffness.edges
+    return 0.0 if edges is None or edges.factor == 1 else edges.part
+
+
+def _asked(prior: tuple[float, float] | str | None, sharing: int) -> dict[str, Any]:
     """Return what was asked for: whether pulse settings share their D, and a prior as it was given, to the last bit."""
     told: dict[str, Any] = {"together": sharing > 1}
-    if prior is not None:
+    if isinstance(prior, tuple):
         told["prior"] = {"sd": prior[0], "length": prior[1], "given": True}
     return told
 
 
-def prior_from_text(text: str) -> tuple[float, float] | None:
+def prior_from_text(text: str) -> tuple[float, float] | str | None:
     """Return the standard deviation of ln D and the correlation length, in m, that a text says; None for auto.
+
+    Of an image it is the title.
 
     Examples
     --------
-    >>> prior_from_text("0.5:50nm")
-    (0.5, 5e-08)
+    >>> prior_from_text("0.5:50nm"), prior_from_text("image:Topography")
+    ((0.5, 5e-08), 'Topography')
 
     Raises
     ------
     ValueError
-        If it says neither.
+        If it says none of these.
     """
     if text == "auto":
         return None
+    if text.startswith(IMAGE) and (title := text.removeprefix(IMAGE).strip()):
+        return title
     deviation, _, length = text.partition(":")
     try:
         values = float(deviation), quantity_from_text(length, "m")
@@ -283,7 +302,9 @@ def prior_from_text(text: str) -> tuple[float, float] | None:
     if not (0 < values[0] <= _LARGEST_DEVIATION and 0 < values[1] <= _LONGEST):
         raise ValueError(
             Sentence(
-                "{prior} is auto, or standard deviation of ln D and length, 0.5:50nm; not '{text}'", text=text
+                "{prior} is auto, image: and the title of an image, or standard deviation of ln D and length, "
+                "0.5:50nm; not '{text}'",
+                text=text,
             )
         )
     return values

@@ -2,6 +2,7 @@
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.files.sentences import Sentence
@@ -33,6 +34,33 @@ def check_lateral(evaluation: Evaluation) -> tuple[float, float]:
     spacing = _spacing_in_metres(dataset)
     _check_extent((dataset.sizes["y"], dataset.sizes["x"]), spacing, settings.length.value)
     return spacing
+
+
+def image_by_title(dataset: xr.Dataset, title: str) -> NDArray[np.float64]:
+    """Return an image of a dataset by its title or its name, shape (y, x); capitals do not matter.
+
+    Raises
+    ------
+    ValueError
+        If it has none of that title; those it has are named.
+    """
+    images = {
+        str(name): variable
+        for name, variable in dataset.data_vars.items()
+        if variable.dims == ("y", "x") and variable.dtype.kind in "fiub"
+    }
+    titles = {name: str(variable.attrs.get("long_name", name)) for name, variable in images.items()}
+    for name, variable in images.items():
+        if title.casefold() in (name.casefold(), titles[name].casefold()):
+            return np.asarray(variable.values, dtype=np.float64)
+    there = ", ".join(f"'{own}'" for own in titles.values()) or "none"
+    raise ValueError(
+        Sentence(
+            "{prior} names the image '{title}', and those on the pixels of the traces are: {there}",
+            title=title,
+            there=there,
+        )
+    )
 
 
 def _spacing_in_metres(dataset: xr.Dataset) -> tuple[float, float]:

@@ -28,10 +28,14 @@ _LONGEST_STEP: Final = 1.5
 _OFF: Final = 0.02
 """Mean of ln(D/D0), beyond which D0 is moved."""
 _CENTRED: Final = 5
+_HELD: Final = 5
+"""Rounds in which ln D is free at all edges of an image, before those at which it does not change are given up."""
 _SETTLED: Final = 0.2
 """Root mean square of the last round's change, beyond which there is no ln D that explains the traces."""
 _TOLERANCE, _FINE_TOLERANCE = 1e-3, 1e-4
 """Of the conjugate gradients, in parts of the right side: while rounds still move ln D, and in the last ones."""
+_ROUGH_TOLERANCE: Final = 0.03
+"""For a draw of the noise."""
 _NEARLY_STILL: Final = 0.1
 _ITERATIONS: Final = 200
 _AT_ONCE: Final = 4096
@@ -143,6 +147,7 @@ def solve(
     boundary: str,
     *,
     prior: tuple[float, float] | None = None,
+    image: Array | None = None,
     start: Solution | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Solution:
@@ -159,6 +164,8 @@ def solve(
     boundary : {"flux-pulse", "clamped"}
     prior : tuple of float, optional
         Standard deviation of ln D and correlation length in R0 of a Gaussian; by default found from the map.
+    image : ndarray, shape (y, x), optional
+        At whose edges D may change; of no account to a Gaussian.
     start : Solution, optional
         Of the same traces in another noise, to begin with.
     progress : callable, optional
@@ -167,11 +174,11 @@ def solve(
     if start is None:
         background = uniform_background(recordings, times, boundary)
         plane = plane_of(background)
-        stiffness = Stiffness.soft(plane) if prior is None else Stiffness.gaussian(plane, *prior)
-        log_ratio, fewest = np.zeros(plane.grid), _FEWEST_ROUNDS
+        stiffness = Stiffness.soft(plane, image) if prior is None else Stiffness.gaussian(plane, *prior)
+        log_ratio, fewest, held = np.zeros(plane.grid), _FEWEST_ROUNDS, _HELD
     else:
         background, plane, stiffness = start.background, start.plane, start.stiffness
-        log_ratio, fewest = start.log_ratio, _FEWEST_MORE
+        log_ratio, fewest, held = start.log_ratio, _FEWEST_MORE, 1
     averages = Averages.of(boundary, times * background, float(plane.wave_numbers.max()))
     kernels = averages.on_waves(plane.wave_numbers)
     counted = sum((recording.weight for recording in recordings), np.zeros(()))
@@ -184,7 +191,11 @@ def solve(
         linear = linearised(recordings, averages, mixed)
         information = _information(kernels, linear, counted)
         if number > 1:
-            stiffness = stiffness.followed(log_ratio, information)
+            scatter = None
+            if stiffness.edges is not None and number > held:
+                draws = np.random.default_rng(number)
+                scatter = _scattered(plane, kernels, linear, stiffness, information * part, draws)
+            stiffness = stiffness.followed(log_ratio, information, scatter)
         later = _next(
             plane,
             kernels,
@@ -318,10 +329,50 @@ def _next(
     tolerance: float,
     progress: Callable[[float], None] | None = None,
 ) -> Array:
-    """Return the ln D that solves the normal equations of a round, by preconditioned conjugate gradients.
+    """Return the ln D that solves the normal equations of a round.
 
     Progress is told at each of them: on a large map a round takes many seconds, and who cancels is not to wait.
     """
+    about = linear.gradient + (linear.hessian @ mixed[:, :, None])[..., 0]
+    right = _back(plane, kernels, about)
+    return _solved(plane, kernels, linear, stiffness, information, right, start, tolerance, progress)
+
+
+def _scattered(
+    plane: Plane,
+    kernels: Array,
+    linear: Linear,
+    stiffness: Stiffness,
+    information: Array,
+    draws: np.random.Generator,
+) -> Array:
+    """Return a draw of what noise and prior leave open of ln D: the solution for a right side drawn as they are.
+
+    Papandreou, G. and Yuille, A. L. (2010). Adv. Neural Inf. Process. Syst. 23, 1858-1866.
+    """
+    sizes, axes = np.linalg.eigh(linear.hessian)
+    noise = np.sqrt(np.maximum(sizes, 0.0)) * draws.standard_normal(sizes.shape)
+    stiff_y, stiff_x = stiffness.across
+    drawn = [draws.standard_normal(plane.grid) for _ in range(3)]
+    right = _back(plane, kernels, (axes @ noise[:, :, None])[..., 0])
+    right = right + plane.divergence(np.sqrt(stiff_y) * drawn[0], np.sqrt(stiff_x) * drawn[1])
+    right = right + np.sqrt(stiffness.mean) * drawn[2]
+    nothing = np.zeros(plane.grid)
+    return _solved(plane, kernels, linear, stiffness, information, right, nothing, _ROUGH_TOLERANCE)
+
+
+def _solved(
+    plane: Plane,
+    kernels: Array,
+    linear: Linear,
+    stiffness: Stiffness,
+    information: Array,
+    right: Array,
+    start: Array,
+    tolerance: float,
+    progress: Callable[[float], None] | None = None,
+) -> Array:
+    """Return the solution of the normal equations for a right side, by preconditioned conjugate gradients."""
 
     def of_data(field: Array) -> Array:
         return np.asarray((linear.hessian @ _averages_of(plane, kernels, field)[:, :, None])[..., 0])
@@ -334,8 +385,6 @@ def _next(
     def precondition(field: Array) -> Array:
         return plane.inverse(scale * plane.transform(field))
 
-    about = linear.gradient + (linear.hessian @ mixed[:, :, None])[..., 0]
-    right = _back(plane, kernels, about)
     field = start
     left = right - apply(field)
     direction = turned = precondition(left)

@@ -1,5 +1,6 @@
 """Lateral diffusion taken out in napari: the same numbers and words as the command line, and what the canvas shows."""
 
+import json
 import re
 import shlex
 from html import unescape
@@ -11,7 +12,7 @@ from lateral_truth import band_recording
 pytest.importorskip("psygnal")
 from napari_tesm import save
 from napari_tesm.cli import main
-from napari_tesm.data.lateral import Inversion, found_in_maps
+from napari_tesm.data.lateral import ATTRIBUTE, Inversion, found_in_maps
 from napari_tesm.data.maps import LATERAL, labels_from_maps, map_title
 from napari_tesm.evaluation.pipeline import Cancelled
 from napari_tesm.gui.models.agreement import recipe_in_short, sentence_about_maps
@@ -267,11 +268,14 @@ def test_the_resolution_lies_as_a_bar_beside_the_map_it_belongs_to(viewer_model,
     from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
     from napari_tesm.gui.layers.session import Session
 
+    found = found_in_maps(scan.maps)
+    # One that the pixels can show, of 12 nm at most, and one that they cannot.
+    found[0]["resolution"], found[1]["resolution"] = 31e-9, 9e-9
+    scan.maps = scan.maps.assign_attrs({ATTRIBUTE: json.dumps(found)})
+    resolutions, words = [31.0, 24.0], ["resolution", "resolution ≤ 2 pixels"]
     for layer in layers_from_scan(scan):
         add_layer(viewer_model, layer)
     session, overlays = Session.of(viewer_model), viewer_model.canvas.overlays
-    resolutions = [entry["resolution"] / 1e-9 for entry in found_in_maps(scan.maps)]
-    assert abs(resolutions[0] - resolutions[1]) > 0.5
 
     def bar_beside(name, pulse):
         show_one_map(session, scan, name, pulse)
@@ -282,6 +286,7 @@ def test_the_resolution_lies_as_a_bar_beside_the_map_it_belongs_to(viewer_model,
     assert bar_beside("D", 0) is None
     for pulse, resolution in enumerate(resolutions):
         assert bar_beside("log10_D_lateral", pulse) == pytest.approx(resolution, rel=0.05)
+        assert overlays["tesm_resolution_word"].text == words[pulse]
     assert bar_beside("log10_D", 1) is None
     assert overlays["tesm_resolution_word"].visible is False
     assert bar_beside("D_lateral", 0) == pytest.approx(resolutions[0], rel=0.05)

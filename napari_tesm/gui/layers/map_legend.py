@@ -68,33 +68,40 @@ def _write_title(viewer: Any, text: str) -> None:
 
 
 def _show_resolution(session: Session, layer: Any) -> None:
-    """Draw a bar as long as what a map resolves; none for a map that is of each pixel by itself."""
+    """Draw a bar as long as what a map resolves; none for a map that is of each pixel by itself.
+
+    Bar and word stand above napari's scale bar: one below the other they have room on a narrow canvas, too.
+    """
     from napari.components._viewer_constants import CanvasPosition
     from napari.components.overlays import ScaleBarOverlay, TextOverlay
 
     overlays = session.viewer.canvas.overlays
-    length = _resolution_in_world(session, layer)
-    if length is None:
+    resolution = _resolution_in_world(session, layer)
+    if resolution is None:
         for name in (_BAR, _WORD_AT_BAR):
             if name in overlays:
                 overlays[name].visible = False
         return
+    length, words = resolution
     if _BAR not in overlays:
-        place = {"position": CanvasPosition.BOTTOM_LEFT}
+        place = {"position": CanvasPosition.BOTTOM_RIGHT}
         overlays[_BAR] = ScaleBarOverlay(**place)
-        overlays[_WORD_AT_BAR] = TextOverlay(text="resolution", **place)
+        overlays[_WORD_AT_BAR] = TextOverlay(text=words, **place)
     if overlays[_BAR].length != length:
         overlays[_BAR].length = length
+    if overlays[_WORD_AT_BAR].text != words:
+        overlays[_WORD_AT_BAR].text = words
     for name in (_BAR, _WORD_AT_BAR):
         if not overlays[name].visible:
             overlays[name].visible = True
 
 
-def _resolution_in_world(session: Session, layer: Any) -> float | None:
-    """Return half the period at which half of a contrast comes back, to two digits, in the unit of napari's world."""
+def _resolution_in_world(session: Session, layer: Any) -> tuple[float, str] | None:
+    """Return the length of the bar, to two digits, in the unit of napari's world, and the words beside it."""
     role = {} if layer is None else role_of(layer.metadata)
-    if (length := role.get("resolution")) is None:
+    if role.get("resolution") is None:
         return None
+    length, words = role["resolution"]
     display = role["scan"].display
     shown = length / display.factor / session.world_step(-1, display.unit)
-    return float(f"{shown:.2g}")
+    return float(f"{shown:.2g}"), words

@@ -22,7 +22,7 @@ from napari_tesm.data.maps import (
     map_title,
     map_values,
 )
-from napari_tesm.findings.lateral import resolution_of_maps
+from napari_tesm.findings.lateral import shown_resolution
 from napari_tesm.gui.layers.label_layers import LayerTuple, best_kernel_layer, classes_layer, grains_layer
 from napari_tesm.gui.layers.time_stack import traces_layers
 from napari_tesm.gui.models.display import Display, display_from_axes
@@ -89,7 +89,7 @@ def layers_from_maps(
                 layer = map_layer(scan, np.asarray(values.values), name, title, unit, pulse)
             layer[1]["metadata"]["tesm"] |= {"kind": kind, "recipe": maps.attrs.get("recipe", "")}
             if name in _RESOLVED:
-                layer[1]["metadata"]["tesm"]["resolution"] = resolution_of_maps(maps, pulse)
+                layer[1]["metadata"]["tesm"]["resolution"] = shown_resolution(maps, pulse)
             layer[1]["visible"] = name in first
             of_name.append(layer)
         if not name.startswith("status"):
