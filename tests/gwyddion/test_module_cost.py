@@ -45,14 +45,19 @@ def test_valgrind_finds_nothing_in_the_module(host, stress, sample, tmp_path, ca
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 @pytest.mark.parametrize(
-    "functions", ["tesm_region_statistics", "tesm_open_in_napari,move,tesm_open_in_napari"]
+    "functions",
+    [
+        "tesm_region_statistics",
+        "tesm_null_curve,tesm_grains,tesm_grains",
+        "tesm_open_in_napari,move,tesm_open_in_napari",
+    ],
 )
 def test_valgrind_finds_nothing_in_the_other_functions(host, stress, sample, tmp_path, functions):
     marked = drawn(sample, tmp_path / "marked.gwy", selection=[[5e-8, 5e-8, 15e-8, 20e-8]])
     container = read_container(marked)
     put(container, "/0/select/point", Selection("point", np.array([[5e-8, 5e-8]])).to_object(), "o")
     write_container(tmp_path / "points.gwy", container)
-    environment = {} if "region" in functions else stress.environment("no-view")
+    environment = stress.environment("no-view") if "napari" in functions else {}
     process = host.start(
         "proc",
         functions,
