@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from napari_tesm.batch.cluster import ClusterWorkers
 from napari_tesm.batch.fitting import Asked, Task, failed, record_of_fit
 from napari_tesm.batch.inputs import TABLE, Input, inputs_from_paths
 from napari_tesm.batch.records import Record, Records
@@ -53,6 +54,8 @@ class Batch:
         Seconds without a sign of progress after which a file is given up.
     watch : bool
         Go on looking for new files until somebody ends it.
+    executor : str
+        Address of a dask scheduler whose workers fit; empty for processes of this machine.
     """
 
     paths: Sequence[str]
@@ -63,6 +66,7 @@ class Batch:
     jobs: int = 1
     patience: float = 1800.0
     watch: bool = False
+    executor: str = ""
 
 
 @dataclass
@@ -112,7 +116,7 @@ def run_batch(batch: Batch, told: Told = lambda _: None, progress: Progress | No
 
     run = _Run(batch, Records.of(batch.folder), page_from_records, told, progress)
     run.look()
-    with Workers(record_of_fit, failed, jobs=batch.jobs, patience=batch.patience) as workers:
+    with _workers(batch) as workers:
         try:
             workers.work(run.next_task, run.take, run.tick)
             while batch.watch:
@@ -125,6 +129,12 @@ def run_batch(batch: Batch, told: Told = lambda _: None, progress: Progress | No
                 claim.release()
             run.write_tables()
     return run.outcome()
+
+
+def _workers(batch: Batch) -> Workers[Task, Record] | ClusterWorkers[Task, Record]:
+    if batch.executor:
+        return ClusterWorkers(record_of_fit, failed, address=batch.executor)
+    return Workers(record_of_fit, failed, jobs=batch.jobs, patience=batch.patience)
 
 
 class _Run:

@@ -64,12 +64,16 @@ def _batch_from_options(options: argparse.Namespace) -> Batch:
     asked = Asked(
         recipe_from_file(options.recipe) if options.recipe else None,
         {entry.name: getattr(options, entry.name, None) for entry in fields(Recipe)},
-        Path(options.mapping) if options.mapping else None,
+        Path(options.mapping).absolute() if options.mapping else None,
         options.maps_only,
         words_for_a_terminal,
     )
-    folder = folder_from_text(options.output)
-    return Batch(options.files, folder, asked, options.pattern, part, jobs, patience, options.watch)
+    paths, folder = options.files, folder_from_text(options.output)
+    if options.executor:  # workers are in folders of their own
+        paths, folder = [str(Path(path).absolute()) for path in paths], folder.absolute()
+    return Batch(
+        paths, folder, asked, options.pattern, part, jobs, patience, options.watch, options.executor or ""
+    )
 
 
 def words_for_a_terminal(message: object) -> str:

@@ -62,6 +62,8 @@ _COMMANDS: Final[dict[str, Command | Family]] = {
         group(
             "output", shared.MAPS_ONLY,
             option("jobs", "N", "files at once (default: one for each core, eight at most)"),
+            option("executor", "tcp://HOST:8786", "fit on the workers of a dask scheduler, for which files and FOLDER "
+                   "have the same names"),
             option("patience", "1800s", "give a file up in which nothing happens for so long"),
             shared.PROGRESS, shared.QUIET, shared.DEBUG,
         ),
