@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from napari_tesm.cli import main
-from napari_tesm.gui.reader import layers_from_paths, napari_get_reader
 from napari_tesm.io.registry import open_file
+
+pytest.importorskip("napari")
+from napari_tesm.gui.reader import layers_from_paths, napari_get_reader
 
 IMAGES = {
     "hdf5/SingFreqPFM_0003_pyUSID.h5": (4, (128, 128), 5e-6),
