@@ -51,6 +51,14 @@ COMMANDS: Final = {
         shared.output("V.zarr", "the volume", required=True), shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
     ), "Flat field, logarithm, removal of rings, and filtered back-projection, slice by slice; the axis of rotation is "
        "found and stated. Slices are the rows of the detector: --up says which axis leads away from the collector."),
+    "repair": Command("put a stack of slices right: missing slices, brightness, curtains, jitter", (
+        _VOLUME, _READING,
+        group("what is put right",
+              option("without", "drift,curtains", "leave as they are: any of missing, brightness, curtains, drift")),
+        shared.output("V.zarr", "the stack as it should be", required=True),
+        shared.json_or_stdout(instead_of="summary"), *shared.WAYS,
+    ), "Slices of a focused ion beam lie along z and curtains along y. What changes slowly from slice to slice stays: "
+       "slow drift cannot be told from structures that lie askew. Corrections are told and stored with the output."),
     "surfaces": Command("find the surfaces of collector and electrode, and the thickness between them", (
         _VOLUME, _READING, _LEVELS,
         group("how surfaces are found",

@@ -20,7 +20,7 @@ MARK: Final = "t-ESM volume 1"
 ABOUT: Final = "tesm_volume"
 """Attribute of such a folder: what else is known of the volume."""
 _SPACE: Final = ("z", "y", "x")
-KEPT: Final = ("simulated", "preset", "seed", "reconstruction", "peak")
+KEPT: Final = ("simulated", "preset", "seed", "reconstruction", "peak", "repair")
 """What is kept of a volume beside its numbers."""
 _MOST_AXES: Final = 5
 
