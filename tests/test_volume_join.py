@@ -15,6 +15,8 @@ from napari_tesm.gwy import contents, read_container
 from napari_tesm.io.volumes import save_volume
 from napari_tesm.scan import scans_from_file
 from napari_tesm.volumes.dataset import volume_from_array
+from napari_tesm.volumes.matching import Image
+from napari_tesm.volumes.scan_place import place_of_scan, scan_landmarks
 
 PIXEL, SHAPE, CORNER = (52e-9, 44e-9), (62, 70), (-1.3e-6, 2.1e-6)
 PICKED = 150e-9
@@ -91,7 +93,8 @@ def test_d_is_read_against_lithium_on_the_pixels_of_the_scan(joined, capsys):
     assert apart < 80e-9
     row = next(row for row in found["ions"] if row["map"] == "log10 D2 (-3 V)")
     assert row["low"] <= true <= row["high"]
-    assert row["low"] > 0.2
+    # The noise of the fits is in the scatter of D, and part of the correlation of single pixels.
+    assert row["low"] > 0
     # What the scan held is still there, and what the volume shows lies beside it, on its grid.
     before, after = (read_container(folder / name) for name in ("scan.gwy", "j.gwy"))
     for key, value in before.items():
@@ -119,3 +122,27 @@ def test_landmarks_alone_are_worse_and_a_strange_image_is_refused(joined, capsys
     assert main(command(folder, "--image", "Height")) == 1
     assert "there is no channel 'Height' on the scan's grid, but 'Topography'" in capsys.readouterr().err
     assert main(command(folder, "--placed", str(folder / "p.json"))) == 2
+
+
+def test_landmarks_say_what_a_straight_border_leaves_open():
+    """A border says how far it is and how it is turned; along it and in depth the scan stays where it was picked."""
+    rng = np.random.default_rng(3)
+    z, y, x = (np.arange(40) + 0.5) * 60e-9, (np.arange(44) + 0.5) * 60e-9, (np.arange(48) + 0.5) * 60e-9
+    edge = 1.4e-6
+    soft = 1 / (1 + np.exp(-(np.broadcast_to(x, (z.size, y.size, x.size)) - edge) / 30e-9))
+    volume = Image((90 + 60 * soft + 4 * rng.standard_normal(soft.shape)).astype(np.float32), (60e-9,) * 3)
+    true = np.eye(4)
+    true[:3, 3] = 1.2e-6, 0.5e-6, 0.5e-6
+    columns = true[2, 3] + (np.arange(70) + 0.5) * 25e-9
+    image = np.broadcast_to(columns > edge, (64, 70)) + 0.1 * rng.standard_normal((64, 70))
+    scan = np.array([[0.2, 0.2], [1.4, 0.3], [0.8, 0.9], [0.2, 1.5], [1.4, 1.5]]) * 1e-6
+    flat = np.column_stack([np.zeros(5), scan])
+    wrong = np.array([40e-9, -50e-9, 70e-9]) + rng.normal(0, 60e-9, (5, 3))
+    marks = scan_landmarks(scan, through(true, flat) + wrong)
+    place = place_of_scan(image, (25e-9, 25e-9), volume, marks)
+    middle = np.array([0.0, 0.8e-6, 0.875e-6])
+    off = through(place.matrix, middle) - through(true, middle)
+    picked = through(marks.matrix, middle) - through(true, middle)
+    assert abs(off[2]) < 12e-9 < abs(picked[2])
+    assert np.abs(off[:2] - picked[:2]).max() < 30e-9
+    assert place.error > 20e-9

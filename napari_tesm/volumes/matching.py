@@ -40,8 +40,6 @@ _LINES: Final = 0.05
 _PARAMETERS: Final = 12
 _FEWEST: Final = 500
 """Places that both volumes must share."""
-_FEWEST_OF_IMAGE: Final = 60
-"""The same for a single image, which is sampled twice as close."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,7 @@ class Match:
     length: float
 
 
-def matched(
-    data: Image, template: Image, start: Matrix, *, levels: tuple[float, ...] = LEVELS, rigid: bool = False
-) -> Match:
+def matched(data: Image, template: Image, start: Matrix, *, levels: tuple[float, ...] = LEVELS) -> Match:
     """Return the affine that lays data on a template.
 
     Parameters
@@ -105,8 +101,6 @@ def matched(
         From places of the data to places of the template, right to a few voxels.
     levels : tuple of float
         Widths of smoothing, in the largest voxel.
-    rigid : bool
-        Only turn and move: a single image says nothing of what lies across it.
 
     Raises
     ------
@@ -122,7 +116,7 @@ def matched(
     matrix = start.copy()
     for level in levels:
         around = _NEIGHBOURHOOD * largest if level == levels[-1] else None
-        step = _Step(data, template, level * largest, around, rigid=rigid)
+        step = _Step(data, template, level * largest, around)
         matrix = step.settled(matrix, _SETTLED * largest)
     return step.match(matrix, _LINES * largest)
 
@@ -146,16 +140,14 @@ class _Equations:
 class _Step:
     """One width of smoothing: both volumes smoothed alike, and the places that are compared."""
 
-    def __init__(
-        self, data: Image, template: Image, width: float, neighbourhood: float | None, *, rigid: bool
-    ) -> None:
+    def __init__(self, data: Image, template: Image, width: float, neighbourhood: float | None) -> None:
         from scipy.ndimage import gaussian_filter
 
-        self.template, self.size, self.rigid = template, data.size, rigid
+        self.template, self.size = template, data.size
         smooth = gaussian_filter(data.values, [_SMOOTHING * width / edge for edge in data.voxel])
         self.shown = gaussian_filter(template.values, [_SMOOTHING * width / edge for edge in template.voxel])
         self.slopes = [np.gradient(self.shown, edge, axis=axis) for axis, edge in enumerate(template.voxel)]
-        apart = _SAMPLING * width * (0.5 if rigid else 1)
+        apart = _SAMPLING * width
         by = tuple(max(1, round(apart / edge)) for edge in data.voxel)
         sampled = smooth[:: by[0], :: by[1], :: by[2]].astype(np.float64)
         self.shape, self.observed = sampled.shape, sampled.ravel()
@@ -173,7 +165,7 @@ class _Step:
             normal = at.design.T @ at.design
             normal[np.diag_indices_from(normal)] *= 1 + damping
             solved = np.linalg.lstsq(normal, at.design.T @ at.residual, rcond=None)[0]
-            change = np.asarray(self.ways(matrix) @ solved[:-2]).reshape(3, 4)
+            change = np.asarray(solved[:-2], np.float64).reshape(3, 4)
             tried = self.changed(matrix, change)
             there = self.equations(tried)
             if there.cost <= at.cost:
@@ -189,25 +181,7 @@ class _Step:
         out = matrix.copy()
         out[:3, :3] += change[:, :3] / self.length
         out[:3, 3] += change[:, 3] - change[:, :3] @ self.middle / self.length
-        if self.rigid:
-            # A small turn is no turn beyond the first order.
-            u, _, v = np.linalg.svd(out[:3, :3])
-            kept = moved_points(out, self.middle)
-            out[:3, :3] = u @ v
-            out[:3, 3] = kept - out[:3, :3] @ self.middle
         return out
-
-    def ways(self, matrix: Matrix) -> Array:
-        """Return how the twelve numbers of a matrix change along each way it may go, shape (12, ways)."""
-        if not self.rigid:
-            return np.eye(_PARAMETERS)
-        ways = np.zeros((3, 4, 6))
-        for axis in range(3):
-            one, other = (axis + 1) % 3, (axis + 2) % 3
-            # A turn about an axis of the template, through the middle of the data; then a shift along it.
-            ways[one, :3, axis], ways[other, :3, axis] = -matrix[other, :3], matrix[one, :3]
-            ways[axis, 3, 3 + axis] = 1
-        return ways.reshape(_PARAMETERS, 6)
 
     def equations(self, matrix: Matrix) -> _Equations:
         """Return the equations of a matrix; ValueError where both hardly overlap or nothing is to be seen."""
@@ -215,7 +189,7 @@ class _Step:
 
         places = moved_points(matrix, self.points) / self.template.voxel - 0.5
         there = np.asarray(((places >= 0) & (places <= np.array(self.shown.shape) - 1)).all(axis=1))
-        if there.sum() < (_FEWEST_OF_IMAGE if self.rigid else _FEWEST):
+        if there.sum() < _FEWEST:
             raise ValueError("the volumes hardly overlap where they are laid on each other")
         at = places[there].T
         seen = map_coordinates(self.shown, at, order=1).astype(np.float64)
@@ -230,7 +204,7 @@ class _Step:
             line = self.lines(seen, observed, there, float(gain))
         own = self.own(there)
         motion = (slopes[:, :, None] * own[:, None, :]).reshape(-1, _PARAMETERS)
-        design = np.column_stack([line[0][:, None] * motion @ self.ways(matrix), flat])
+        design = np.column_stack([line[0][:, None] * motion, flat])
         correlation = float(np.corrcoef(seen, observed)[0, 1])
         return _Equations(design, observed - line[0] * seen - line[1], there, own, correlation)
 
@@ -269,7 +243,7 @@ class _Step:
         for number in np.unique(block):
             rows, left = at.design[block == number], at.residual[block == number]
             step = np.linalg.lstsq(normal - rows.T @ rows, pull - rows.T @ left, rcond=None)[0]
-            steps.append(self.ways(matrix) @ step[:-2])
+            steps.append(step[:-2])
         count = len(steps)
         apart = np.array(steps) - np.mean(steps, axis=0)
         covariance = (count - 1) / count * apart.T @ apart

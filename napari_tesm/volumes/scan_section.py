@@ -8,11 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tesm.files.sentences import Sentence
-from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.volumes.dataset import Voxel
-from napari_tesm.volumes.landmarks import Landmarks, landmarks_matched
-from napari_tesm.volumes.matching import Image, Match, matched
 from napari_tesm.volumes.transforms import Matrix, Points, moved_points
 
 Array = NDArray[np.float64]
@@ -30,113 +26,6 @@ _AROUND: Final = 1.0
 _STARTS: Final = 9
 """Places about the landmarks' one from which the search is begun: the image repeats itself."""
 _CONFIDENCE: Final = 0.95
-
-
-@dataclass(frozen=True)
-class ScanPlace:
-    """Where a scan lies in a volume.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (4, 4)
-        From (0, y, x, 1) in m of the scan, from the corner of its first pixel, to z, y, x of the volume.
-    error : float
-        Expected distance in m of a pixel from where it belongs; of landmarks alone that of a pair left out.
-    correlation : float
-        Of the scan's image and the section; NaN for landmarks alone.
-    landmarks : Landmarks
-    """
-
-    matrix: Matrix
-    error: float
-    correlation: float
-    landmarks: Landmarks
-
-
-def scan_landmarks(scan: Points, volume: Points) -> Landmarks:
-    """Return the rigid motion that leads places of a scan to places of a volume.
-
-    Parameters
-    ----------
-    scan : ndarray, shape (pairs, 2)
-        y, x in m.
-    volume : ndarray, shape (pairs, 3)
-        z, y, x in m.
-    """
-    flat = np.column_stack([np.zeros(len(scan)), scan])
-    return landmarks_matched(flat, volume, kind="rigid")
-
-
-def place_of_scan(
-    image: NDArray[np.floating], pixel: tuple[float, float], volume: Image, landmarks: Landmarks
-) -> ScanPlace:
-    """Return where a scan lies, from landmarks and then from what its image and the volume both show.
-
-    Parameters
-    ----------
-    image : ndarray, shape (y, x)
-        Of the scan: topography or deflection error, as it shows what the volume shows. NaN is filled up.
-    pixel : tuple of float
-        Distance of rows and columns in m.
-    volume : Image
-    landmarks : Landmarks
-        Of `scan_landmarks`.
-
-    Raises
-    ------
-    ValueError
-        If both show nothing alike where the landmarks lay them.
-    """
-    values = np.asarray(image, np.float64)
-    known = np.isfinite(values)
-    if not known.any():
-        raise ValueError("the image of the scan holds no value")
-    y, x = (np.linspace(-1, 1, size) for size in values.shape)
-    plane = np.stack([np.ones(values.shape), *np.broadcast_arrays(y[:, None], x[None, :])], -1)
-    # The tilt of a topography is none of the section.
-    values = values - plane @ np.linalg.lstsq(plane[known], values[known], rcond=None)[0]
-    values[~known] = 0
-    low, high = np.quantile(values[known], [0.005, 0.995])
-    data = Image(np.clip(values, low, high)[None].astype(np.float32), (max(pixel), *pixel))
-    # The one slice of the data lies about 0, half its thickness below its middle.
-    lifted = np.eye(4)
-    lifted[0, 3] = -0.5 * data.voxel[0]
-    tried = [
-        match for start in _starts(landmarks) if (match := _coarse(data, volume, start @ lifted)) is not None
-    ]
-    if not tried:
-        raise ValueError("the scan hardly lies in the volume where the landmarks have it")
-    best = max(tried, key=lambda match: abs(match.correlation)).matrix
-    found = matched(data, volume, best, levels=_LEVELS[2:], rigid=True)
-    largest = max(*volume.voxel, *pixel)
-    if not found.error <= _LARGEST_ERROR * largest or abs(found.correlation) < _LEAST_CORRELATION:
-        raise ValueError(
-            Sentence(
-                "the image of the scan does not say where it lies (to {error}, correlation {correlation:.2f}): give "
-                "another {image}, or take the landmarks as they are",
-                error=text_from_quantity(found.error, "m", digits=2), correlation=found.correlation,
-            )
-        )  # fmt: skip
-    back = np.eye(4)
-    back[0, 3] = 0.5 * data.voxel[0]
-    return ScanPlace(found.matrix @ back, found.error, found.correlation, landmarks)
-
-
-def _starts(landmarks: Landmarks) -> list[Matrix]:
-    """Return where the landmarks have the scan, and where they would with errors like those that they show."""
-    first, second = landmarks.first, landmarks.second
-    freedom = max(3 * len(first) - 6, 1)
-    spread = float(np.sqrt(np.sum(landmarks.residuals**2) / freedom))
-    rng = np.random.default_rng(0)
-    moved = (second + rng.normal(0, spread, second.shape) for _ in range(_STARTS - 1))
-    return [landmarks.matrix, *(landmarks_matched(first, places, kind="rigid").matrix for places in moved)]
-
-
-def _coarse(data: Image, volume: Image, start: Matrix) -> Match | None:
-    try:
-        return matched(data, volume, start, levels=_LEVELS[:2], rigid=True)
-    except ValueError:
-        return None
 
 
 def pixels_in_volume(shape: tuple[int, int], pixel: tuple[float, float], matrix: Matrix) -> Points:
@@ -218,9 +107,10 @@ def ion_correlation(
 
     Notes
     -----
-    Pixels in one voxel of ions have one count between them: their mean goes with it. The counts are the mean of the
-    voxels around, in the scan's plane and across it, so that counting is a small part of their variance; that part,
-    which is known, is taken off. The interval is of a jackknife over 25 blocks of the scan (Tukey 1958).
+    Pixels in one voxel of ions have one count between them: their mean goes with it, and their scatter is part of the
+    map's variance, so that the correlation is that of single pixels. The counts are the mean of the voxels around, in
+    the scan's plane and across it, so that counting is a small part of their variance; that part, which is known, is
+    taken off. The interval is of a jackknife over 25 blocks of the scan (Tukey 1958).
     """
     from scipy.stats import t
 
@@ -239,7 +129,13 @@ def ion_correlation(
     # A voxel belongs to the block of its first pixel.
     of = block[first]
     table = np.stack(
-        [np.bincount(place, values[there]) / n, concentration.ravel()[which], noise.ravel()[which], n]
+        [
+            np.bincount(place, values[there]) / n,
+            np.bincount(place, values[there] ** 2) / n,
+            concentration.ravel()[which],
+            noise.ravel()[which],
+            n,
+        ]
     )
     true, seen = _correlations(*table)
     parts = [number for number in np.unique(of) if (of != number).sum() >= _FEWEST]
@@ -267,12 +163,15 @@ def _around(counts: NDArray[Any], voxel: Voxel, inside: NDArray[np.bool_]) -> tu
     return mean, variance
 
 
-def _correlations(values: Array, counts: Array, noise: Array, n: Array) -> tuple[float, float]:
+def _correlations(
+    values: Array, squares: Array, counts: Array, noise: Array, n: Array
+) -> tuple[float, float]:
     """Return the correlation with the concentration, and that with the counts; NaN where it is hidden."""
     share = n / n.sum()
     middle, level = float(share @ values), float(share @ counts)
     together = float(share @ ((values - middle) * (counts - level)))
-    spread, whole = float(share @ (values - middle) ** 2), float(share @ (counts - level) ** 2)
+    spread = float(share @ (squares - values**2 + (values - middle) ** 2))
+    whole = float(share @ (counts - level) ** 2)
     if not (spread > 0 and whole > 0):
         return float("nan"), float("nan")
     seen = together / np.sqrt(spread * whole)

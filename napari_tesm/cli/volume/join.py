@@ -25,13 +25,11 @@ from napari_tesm.volumes.counting import ParticlesOnIons, depth_and_distance
 from napari_tesm.volumes.dataset import INTENSITY, voxel_of
 from napari_tesm.volumes.particles import Particles, particles_of
 from napari_tesm.volumes.placing import image_of
+from napari_tesm.volumes.scan_place import ScanPlace, place_of_scan, scan_landmarks
 from napari_tesm.volumes.scan_section import (
     IonCorrelation,
-    ScanPlace,
     ion_correlation,
     pixels_in_volume,
-    place_of_scan,
-    scan_landmarks,
     values_on_section,
 )
 from napari_tesm.volumes.transforms import Points, inverse_of, moved_points
