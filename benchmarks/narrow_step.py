@@ -16,6 +16,7 @@ from page_tables import DOCS, table_from_rows, write_table
 
 from napari_tesm import lateral
 from napari_tesm.data.dataset import dataset_from_traces
+from napari_tesm.data.maps import map_of
 from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.plotting.maps import draw_pixels, logarithmic_norm
 from napari_tesm.plotting.theme import apply_theme, theme_from_colours
@@ -79,7 +80,7 @@ def find(boundary: str, snr: float) -> Found:
 def draw_strip(axes: Axes, found: Found, name: str, title: str) -> None:
     """Draw a map of the scan in the colours that both maps share."""
     norm = logarithmic_norm([found.maps[each].values for each in ("D", "D_lateral")])
-    here = found.maps[name].isel(pulse=0)
+    here = map_of(found.maps, name, 0)
     draw_pixels(axes, here, here.values, title, cmap="viridis", norm=norm)
     axes.title.set_fontsize(9.5)
     axes.grid(visible=False)
