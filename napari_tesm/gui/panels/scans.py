@@ -91,8 +91,8 @@ class ScansPanel(Panel):
         self.cancel_button = button(
             "Cancel", "Stop; scans that are done keep their maps", self._worker.cancel
         )
-        self.copy_button = QPushButton("Copy to others")
-        self.copy_button.setToolTip("Give all other scans what this one has")
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip("Give all other scans the form, the regions or the points of this one")
         menu = QMenu(self.copy_button)
         for what in _COPIED:
             menu.addAction(what.capitalize()).triggered.connect(lambda _=False, what=what: self.copy(what))
