@@ -10,6 +10,8 @@ from scipy.signal import savgol_filter
 from napari_tesm.cli import main
 from napari_tesm.io.volumes import open_volume, save_volume
 from napari_tesm.volumes.dataset import volume_from_array
+from napari_tesm.volumes.pair_simulation import simulate_pair
+from napari_tesm.volumes.repair import repair_of
 
 SHAPE, VOXEL = (32, 80, 90), (60e-9, 50e-9, 50e-9)
 LOST, TWICE = 7, 21
@@ -66,6 +68,14 @@ def test_faults_are_found_and_structures_stay_askew(stack, tmp_path, capsys):
         return np.sqrt(np.nanmean((values - true)[:, 8:-8, 8:-8] ** 2))
 
     assert apart(repaired) < 0.6 * apart(np.where(np.isnan(faulty), 90, faulty))
+
+
+def test_a_stack_without_jitter_or_curtains_is_given_none():
+    pair = simulate_pair("cathode", seed=4)
+    found = repair_of(pair.electrons.isel(z=slice(0, 24)))
+    assert not found.drift.any()
+    assert found.curtains.std() < 1.5
+    assert not found.missing.any()
 
 
 def test_each_correction_can_be_left_out(stack, tmp_path, capsys):

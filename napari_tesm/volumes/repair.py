@@ -32,6 +32,8 @@ _COARSE: Final = 8.0
 _FARTHEST: Final = 0.25
 """Part of an edge beyond which a shift of two neighbours is not believed."""
 _ROUNDS: Final = 2
+_BEYOND: Final = 5.0
+"""Times what quarters of the slices disagree by, from which jitter is believed: structures alone came to 3.4."""
 _FEWEST: Final = 5
 
 
@@ -81,7 +83,7 @@ def repair_of(
     count, _, columns = volume[INTENSITY].shape
     edges = np.array(voxel_of(volume)[1:])
     missing = np.zeros(count, bool)
-    steps, ratios = np.zeros((count, 2)), np.ones(count)
+    steps, errors, ratios = np.zeros((count, 2)), np.zeros((count, 2)), np.ones(count)
     curtains = np.zeros((count, columns))
     last: NDArray[np.float64] | None = None
     before = 0
@@ -97,7 +99,7 @@ def repair_of(
         if "curtains" not in without:
             curtains[k] = curtains_of(now)
         if last is not None:
-            steps[k] = _shift(last - curtains[before], now - curtains[k])
+            steps[k], errors[k] = _shift(last - curtains[before], now - curtains[k])
             ratios[k] = _ratio(last, now, steps[k])
         last, before = now, k
     if (~missing).sum() < _FEWEST:
@@ -113,7 +115,10 @@ def repair_of(
     slow = np.stack([trend_of(along) for along in path.T], 1)
     trend[known_slices] = (slow - slow[0]) * edges
     if "drift" not in without:
-        drift[known_slices] = (path - slow) * edges
+        jitter = path - slow
+        noise = jitter_by_chance(errors[known_slices])
+        # What structures that come and go do to shifts is no jitter.
+        drift[known_slices] = jitter * (np.sqrt(np.mean(jitter**2, axis=0)) > _BEYOND * noise) * edges
     if "missing" in without:
         missing[:] = False
     return Repair(missing, gain, curtains, drift, trend)
@@ -178,12 +183,32 @@ def trend_of(values: Array) -> Array:
     return np.asarray(savgol_filter(values, window, 1))
 
 
+def jitter_by_chance(errors: Array) -> Array:
+    """Return the jitter that errors of shifts alone come to, along y and x in pixels, root mean square.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (slices, 2)
+        Standard errors of the shift of each slice from the one before.
+    """
+    count = len(errors)
+    sums = np.tril(np.ones((count, count)))
+    beside = sums - np.stack([trend_of(column) for column in sums.T], 1)
+    return np.asarray(np.sqrt(beside**2 @ errors**2).mean(axis=0))
+
+
 def curtains_of(values: NDArray[np.floating]) -> Array:
     """Return the grey value of each column beside its neighbours: the median of what is finer than structures."""
     from scipy.ndimage import gaussian_filter1d
 
     filled = np.where(np.isfinite(values), values, np.nanmedian(values))
-    return np.asarray(np.median(filled - gaussian_filter1d(filled, _CURTAIN, axis=1), axis=0))
+    fine = filled - gaussian_filter1d(filled, _CURTAIN, axis=1)
+    halves = [np.median(part, axis=0) for part in np.array_split(fine, 2)]
+    # Structures and noise differ in both halves of a slice: what is common is taken (Spearman and Brown 1910).
+    spread = float(np.std(halves[0]) * np.std(halves[1]))
+    alike = float(np.mean(halves[0] * halves[1])) / spread if spread > 0 else 0.0
+    share = 2 * alike / (1 + alike) if alike > 0 else 0.0
+    return np.asarray(share * np.median(fine, axis=0))
 
 
 def _slice(volume: xr.Dataset, k: int) -> NDArray[np.float64]:
@@ -197,8 +222,8 @@ def _ratio(one: Array, other: Array, moved: Array) -> float:
     return float(np.exp(np.median(np.log(aside[good] / one[good])))) if good.any() else 1.0
 
 
-def _shift(one: Array, other: Array) -> Array:
-    """Return how far (y, x in pixels) a slice lies from another: correlation, then Lucas and Kanade 1981."""
+def _shift(one: Array, other: Array) -> tuple[Array, Array]:
+    """Return how far (y, x in pixels) a slice lies from another by Lucas and Kanade 1981, and the standard error."""
     from scipy.ndimage import gaussian_filter, shift
 
     def structures(values: Array) -> Array:
@@ -212,11 +237,20 @@ def _shift(one: Array, other: Array) -> Array:
     place = np.unravel_index(int(surface.argmax()), surface.shape)
     moved = np.array([k - n if k > n // 2 else k for k, n in zip(place, surface.shape, strict=True)], float)
     if (np.abs(moved) > _FARTHEST * np.array(first.shape)).any():
-        return np.zeros(2)
+        return np.zeros(2), np.zeros(2)
     slopes = np.array([np.gradient(first, axis=axis) for axis in range(2)])
     normal = np.einsum("kyx,lyx,yx->kl", slopes, slopes, window)
     for _ in range(_ROUNDS):
         apart = shift(second, -moved, order=1, mode="nearest") - first
         pull = np.einsum("kyx,yx,yx->k", slopes, apart, window)
         moved = moved - np.linalg.lstsq(normal, pull, rcond=None)[0]
-    return np.asarray(moved, np.float64)
+    half = [n // 2 for n in first.shape]
+    apart = shift(second, -moved, order=1, mode="nearest") - first
+    steps = []
+    for part in np.ndindex(2, 2):
+        box = tuple(slice(half[k]) if part[k] == 0 else slice(half[k], None) for k in range(2))
+        slopes_here, weight = slopes[:, *box], window[box]
+        normal = np.einsum("kyx,lyx,yx->kl", slopes_here, slopes_here, weight)
+        pull = np.einsum("kyx,yx,yx->k", slopes_here, apart[box], weight)
+        steps.append(np.linalg.lstsq(normal, pull, rcond=None)[0])
+    return np.asarray(moved, np.float64), np.std(steps, axis=0, ddof=1) / 2
