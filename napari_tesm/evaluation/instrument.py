@@ -22,7 +22,7 @@ from napari_tesm.evaluation.nuisance_tests import NuisanceTest, tests_of_nuisanc
 from napari_tesm.evaluation.recipe import AUTO, Recipe
 from napari_tesm.evaluation.rivals import is_chosen_by_noise, rival_of_kernel
 from napari_tesm.evaluation.traces import Maps, fits_from_traces
-from napari_tesm.evaluation.window_noise import WindowNoise
+from napari_tesm.evaluation.window_noise import DRAWS, WindowNoise
 from napari_tesm.noise.correlation import NoiseModel
 from napari_tesm.noise.level import NoiseLevel
 from napari_tesm.noise.processes import Process
@@ -38,6 +38,8 @@ _TIMED: Final = 512
 """Of these, that tell the frequency of mains."""
 _PRICED: Final = 256
 """Of these, whose errors are compared with and without nuisances: a median needs no more."""
+_FEWER_DRAWS: Final = 1024
+"""Of noise, for a first look with what was measured before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,8 @@ class Instrument:
         Factor by which the nuisances that were found make the standard error of ln tau larger.
     delay : Delay, optional
         By which the pulse seems to start later than stated; it is not applied.
+    kept : bool
+        Whether it was measured with other windows than those of the evaluation (`instrument_kept`).
     """
 
     evaluation: Evaluation
@@ -63,6 +67,7 @@ class Instrument:
     tests: tuple[NuisanceTest, ...] = ()
     price: float | None = None
     delay: Delay | None = None
+    kept: bool = False
     windows: dict[tuple[int, int], WindowNoise] = field(default_factory=dict)
     heights: dict[int, HeightNoise] = field(default_factory=dict)
 
@@ -73,7 +78,9 @@ class Instrument:
         for number in self.evaluation.settings.windows:
             key = (pulse, number)
             if key not in self.windows:
-                self.windows[key] = WindowNoise.of(self.noises[pulse], self.evaluation, number)
+                self.windows[key] = WindowNoise.of(
+                    self.noises[pulse], self.evaluation, number, count=_FEWER_DRAWS if self.kept else DRAWS
+                )
             with np.errstate(all="ignore"):
                 self.windows[key].apply(maps, self.evaluation.recipe.max_log_tau_error)
 
@@ -129,6 +136,7 @@ class Instrument:
                 "fitted": ",".join(self.evaluation.settings.nuisances.texts) or "none",
                 "price": self.price,
                 "delay": None if self.delay is None else asdict(self.delay),
+                **({"kept": True} if self.kept else {}),
             }
         )
 
@@ -178,11 +186,17 @@ _DEPENDING: Final = (
     "pulse_start", "pulse_duration", "noise", "nuisance",
 )  # fmt: skip
 """What of a recipe the instrument depends on, beside the dataset."""
+_WINDOWS: Final = ("window1", "window2", "skip_after_edge", "pulse_start", "pulse_duration")
+"""Of these, which samples are fitted: what the noise is made of hardly depends on them."""
+
+
+def _key(evaluation: Evaluation) -> tuple[object, ...]:
+    return ("instrument", *(getattr(evaluation.recipe, name) for name in _DEPENDING))
 
 
 def instrument_of(evaluation: Evaluation) -> Instrument:
     """Return the instrument, measured once for all evaluations of the dataset with the same fits."""
-    key = ("instrument", *(getattr(evaluation.recipe, name) for name in _DEPENDING))
+    key = _key(evaluation)
     if key not in evaluation.memory:
         with np.errstate(all="ignore"):  # hostile numbers end in a status
             # Which tau is resolved well enough to be shown is no matter of the instrument.
@@ -193,6 +207,31 @@ def instrument_of(evaluation: Evaluation) -> Instrument:
         evaluation, recipe=replace(evaluation.recipe, nuisance=measured.evaluation.recipe.nuisance)
     )
     return replace(measured, evaluation=resolved)
+
+
+def instrument_kept(last: Evaluation, evaluation: Evaluation) -> Instrument | None:
+    """Return what was measured with other windows, for a first look at an evaluation of the same traces.
+
+    Its noise and nuisances are those of the last measurement, so that errors and statuses are near those of a fit, not
+    the same. None where it has to be measured, as more than windows differ, or is measured already.
+
+    Parameters
+    ----------
+    last : Evaluation
+        Of the same traces and pulse settings, measured by `instrument_of`.
+    """
+    measured: Instrument | None = last.memory.get(_key(last))
+    if measured is None or _key(evaluation) in evaluation.memory:
+        return None
+    before, now = (
+        [getattr(recipe, name) for name in _DEPENDING if name not in _WINDOWS]
+        for recipe in (last.recipe, evaluation.recipe)
+    )
+    nuisance = measured.evaluation.recipe.nuisance
+    resolved = replace(evaluation, recipe=replace(evaluation.recipe, nuisance=nuisance))
+    if before != now or last.settings.windows.keys() != evaluation.settings.windows.keys():
+        return None
+    return replace(measured, evaluation=resolved, kept=True, windows={}, heights={})
 
 
 def _measured(evaluation: Evaluation) -> Instrument:

@@ -62,7 +62,12 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
 
 
 def run(
-    evaluation: Evaluation, *, jobs: int = 1, progress: Progress | None = None, journal: Pieces | None = None
+    evaluation: Evaluation,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    journal: Pieces | None = None,
+    instrument: Instrument | None = None,
 ) -> xr.Dataset:
     """Evaluate every pixel of a dataset.
 
@@ -77,6 +82,8 @@ def run(
         run between two blocks.
     journal : Pieces, optional
         Holds blocks that an earlier run has finished, and gets those that this one finishes.
+    instrument : Instrument, optional
+        What is taken for measured (`napari_tesm.evaluation.instrument.instrument_kept`); by default it is measured.
 
     Returns
     -------
@@ -93,7 +100,8 @@ def run(
     -----
     Memory: the maps, and for each thread about 100 MB.
     """
-    instrument = instrument_of(evaluation)
+    if instrument is None:
+        instrument = instrument_of(evaluation)
     evaluation = instrument.evaluation
     dataset, recipe, settings = evaluation.dataset, evaluation.recipe, evaluation.settings
     samples = dataset.sizes["time"]

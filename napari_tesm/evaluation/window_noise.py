@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
 Maps = dict[str, NDArray[Any]]
 
-_DRAWS: Final = 4096
+DRAWS: Final = 4096
 """Of noise, for the level of the gate."""
 _ROUNDING: Final = 1e-9
 
@@ -58,14 +58,16 @@ class WindowNoise:
     """By which errors grow, by the shape of the curve: those that were asked for, kept for the next map."""
 
     @classmethod
-    def of(cls, model: NoiseModel, evaluation: Evaluation, number: int) -> "WindowNoise":
-        """Return the noise of a window, with draws of it sent through the same search as the traces."""
+    def of(
+        cls, model: NoiseModel, evaluation: Evaluation, number: int, *, count: int = DRAWS
+    ) -> "WindowNoise":
+        """Return the noise of a window, with `count` draws of it sent through the same search as the traces."""
         settings, time = evaluation.settings, evaluation.time
         times = time[settings.samples(number, time)]
         covariance = model.covariance(times)
         part = float(np.trace(covariance)) / times.size
         covariance /= part
-        draws = _draws(covariance, _DRAWS)
+        draws = _draws(covariance, count)
         fitted = fit_traces(draws, times, **settings.fit_options(number, times, evaluation.recipe))
         return cls(
             evaluation, number, times, covariance, NullDistribution.of_draws(fitted.r2), model.level, part

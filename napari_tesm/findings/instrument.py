@@ -50,6 +50,8 @@ def instrument_lines(maps: xr.Dataset, labels: list[str]) -> Iterator[str]:
     summary = instrument_summary(maps)
     if summary is None:
         return
+    if summary.get("kept"):
+        yield "As last measured, with other windows; measured anew once the entry rests."
     for entry, label in zip(summary["noise"], labels, strict=True):
         yield f"Noise {label}".rstrip() + f": {noise_in_words(entry)}"
     yield from nuisances_in_words(summary)
@@ -94,8 +96,11 @@ def instrument_in_short(maps: xr.Dataset, pulse: int, fit: int | None) -> str:
         return ""
     entry = summary["noise"][pulse]
     words = f"Noise {_made_of(entry, _IN_SHORT) if entry['traces'] else 'taken for white'}"
+    white = words == "Noise white"
+    if summary.get("kept") and entry["traces"]:
+        words = f"{words} (as last measured)"
     samples, effective = entry["windows"].get(str(fit), (0, None))
-    if effective is not None and words != "Noise white" and entry["traces"]:
+    if effective is not None and not white and entry["traces"]:
         words += f"; {samples} samples count as {effective:.0f}"
     sizes = {test["text"]: test["size"] for test in summary["nuisances"]}
     fitted = [

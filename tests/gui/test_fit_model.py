@@ -9,8 +9,10 @@ from test_noise import dataset_of
 pytest.importorskip("psygnal")
 from napari_tesm import fit
 from napari_tesm.data.protocol import PulseProtocol, Window
+from napari_tesm.evaluation import instrument
 from napari_tesm.evaluation.recipe import Recipe
-from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.findings.instrument import instrument_in_short, instrument_summary
+from napari_tesm.gui.models.fit import FitModel, is_provisional
 from napari_tesm.gui.models.fit_counts import FitCounts, counts_from_maps
 from napari_tesm.gui.models.scan import Scan
 
@@ -175,6 +177,40 @@ def test_what_was_measured_of_the_instrument_is_kept_for_the_next_preview(monkey
     assert model.set(skip_after_edge="0.3 ms")
     with pytest.raises(AssertionError, match="measured again"):
         model.preview()
+
+
+@pytest.mark.parametrize("changes", [{"skip_after_edge": "0.3 ms"}, {"pulse_duration": "9 ms"}])
+def test_while_a_window_moves_the_last_measurement_stands_in_and_at_rest_it_is_a_fit(monkeypatch, changes):
+    model = model_of(shape=(10, 12), noise=0.01)
+    first = model.preview()
+    measured = []
+    original = instrument._measured
+    monkeypatch.setattr(instrument, "_measured", lambda one: measured.append(1) or original(one))
+    assert model.set(**changes)
+    moving = model.preview(moving=True)
+    assert not measured
+    assert is_provisional(moving)
+    assert "as last measured" in instrument_in_short(moving, 0, 2)
+    before, kept = (instrument_summary(maps)["noise"][0]["parts"] for maps in (first, moving))
+    assert kept == before
+    rest = model.preview()
+    assert measured
+    assert not is_provisional(rest)
+    assert "as last measured" not in instrument_in_short(rest, 0, 2)
+    whole = fit(model.scan.dataset, recipe=model.recipe)
+    assert rest.attrs["instrument"] == whole.attrs["instrument"]
+    for name in whole.data_vars:
+        assert np.array_equal(rest[name].values, whole[name].values, equal_nan=True), name
+    # What does not hang on the noise is that of a fit already.
+    assert np.array_equal(moving["H"].values, whole["H"].values)
+    both = np.isfinite(moving["tau2"].values) & np.isfinite(whole["tau2"].values)
+    assert both.mean() > 0.8
+    assert np.array_equal(moving["tau2"].values[both], whole["tau2"].values[both])
+    # Another kernel leaves something else over, and is measured at once.
+    measured.clear()
+    assert model.set(kernel="erfc")
+    assert not is_provisional(model.preview(moving=True))
+    assert measured
 
 
 def test_maps_whose_nuisances_were_found_are_not_stale():

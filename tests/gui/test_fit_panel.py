@@ -19,6 +19,7 @@ from test_workspace import add_scan, settle
 from napari_tesm import save
 from napari_tesm.evaluation.recipe import Recipe
 from napari_tesm.gui.dock import WIDTH, open_workspace
+from napari_tesm.gui.models.fit import is_provisional
 from napari_tesm.gui.models.scan import Scan, scans_from_path
 
 pytestmark = pytest.mark.display
@@ -106,6 +107,19 @@ def test_of_a_burst_of_changes_the_last_one_is_shown(panel, qtbot):
     shown = Recipe.from_json(panel.model.preview_maps.attrs["recipe"])
     assert shown.threshold == pytest.approx(0.59)
     assert Recipe.from_json(previews(panel)[0].metadata["tesm"]["recipe"]).threshold == pytest.approx(0.59)
+
+
+def test_once_an_entry_rests_the_preview_has_the_numbers_of_a_fit(panel, qtbot):
+    type_into(qtbot, panel.form.numbers["tip_radius"], "20")
+    wait_for_preview(qtbot, panel)
+    seen = []
+    panel.model.shown_changed.connect(lambda: seen.append(panel.model.preview_maps))
+    panel.model.set(skip_after_edge="0.3 ms")
+    wait_for_preview(qtbot, panel)
+    assert [is_provisional(maps) for maps in seen] == [True, False]
+    whole = panel.model.fit()
+    assert seen[-1].attrs["instrument"] == whole.attrs["instrument"]
+    assert np.array_equal(seen[-1]["tau2_stderr"].values, whole["tau2_stderr"].values, equal_nan=True)
 
 
 def test_a_preview_that_is_switched_off_leaves_nothing(panel, qtbot):

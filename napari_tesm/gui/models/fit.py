@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_tesm.data.dataset import thinned
@@ -14,11 +15,13 @@ from napari_tesm.data.maps import ENDINGS, LATERAL
 from napari_tesm.data.parity import EACH, pairs_of_settings, parity_of_dataset
 from napari_tesm.data.protocol import RADII, PulseProtocol, Window, windows_from_protocol
 from napari_tesm.evaluation.evaluation import Evaluation
+from napari_tesm.evaluation.instrument import instrument_kept
 from napari_tesm.evaluation.pipeline import Progress, run
 from napari_tesm.evaluation.recipe import NO_WINDOW, Recipe
 from napari_tesm.evaluation.settings import protocol_with_radii
 from napari_tesm.evaluation.values import recipe_from_values
 from napari_tesm.files.sentences import Field
+from napari_tesm.findings.instrument import instrument_summary
 from napari_tesm.gui.layers.scan_layers import names_of_maps
 from napari_tesm.gui.models.agreement import PREVIEW_STEP, maps_are_of_present_recipe
 from napari_tesm.gui.models.form_words import FORMS, sentence_for_forms
@@ -27,6 +30,7 @@ from napari_tesm.inversion.lateral import lateral_maps, prior_from_text
 from napari_tesm.inversion.requirements import check_lateral
 from napari_tesm.model_choice.maps import KernelChoice, choice_of_kernels, with_averages
 
+Array = NDArray[np.float64]
 PREVIEW_SAMPLES: Final = 128 * 128 * 250
 """Samples that are refitted at each change of a parameter; larger maps are thinned to this."""
 
@@ -55,7 +59,9 @@ class FitModel:
         """Maps of the last preview; None where results, or nothing, are on the screen."""
         self._choice: tuple[str, int] | None = None
         self._thinned: tuple[xr.Dataset, xr.Dataset] | None = None
+        self._traces: tuple[xr.Dataset, tuple[Any, ...], Array] | None = None
         self._previewed: Evaluation | None = None
+        self._measured: Evaluation | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -237,17 +243,37 @@ class FitModel:
         ValueError
             If there are no traces.
         """
-        dataset = self.scan.evaluation.dataset
+        evaluation = self.scan.evaluation
+        dataset, recipe = evaluation.dataset, evaluation.recipe
         samples = int(dataset["displacement"].size)
         step = (
             max(1, int(np.ceil(np.sqrt(samples / PREVIEW_SAMPLES)))) if samples > 2 * PREVIEW_SAMPLES else 1
         )
         if self._thinned is None or self._thinned[0] is not dataset:
-            self._thinned = (dataset, _thinned(dataset, step))
+            # Most of what makes another dataset leaves its traces as they are: a pulse has another duration.
+            made_by: tuple[Any, ...] = (recipe.phase_rotation, recipe.parity)
+            if recipe.parity != EACH:
+                made_by = (*made_by, recipe.pulse_start, recipe.pulse_duration, recipe.voltage)
+            traces = self._traces
+            if traces is None or traces[0] is not evaluation.source or traces[1] != made_by:
+                traces = self._traces = (evaluation.source, made_by, _traces_in_memory(dataset, step))
+                self._measured = None
+            part = thinned(dataset[["displacement"]], step)
+            displacement = part["displacement"]
+            part = part.assign(displacement=(displacement.dims, traces[2], displacement.attrs))
+            self._thinned = (dataset, part)
         return self._thinned[1], step
 
-    def preview(self, progress: Progress | None = None) -> xr.Dataset:
-        """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache."""
+    def preview(self, progress: Progress | None = None, *, moving: bool = False) -> xr.Dataset:
+        """Return the maps of the preview with the present recipe; thread-safe, as it changes nothing but a cache.
+
+        Parameters
+        ----------
+        moving : bool
+            A hand still moves: where only windows have changed, what was measured of the instrument before is taken
+            for what it is now. The maps are near those of a fit then, and `is_provisional` tells; else they are those
+            of a fit of the same pixels.
+        """
         recipe = self.scan.evaluation.recipe
         dataset, step = self.preview_dataset()
         last = self._previewed
@@ -258,7 +284,10 @@ class FitModel:
             else last.updated(recipe)
         )
         self._previewed = evaluation
-        maps = run(evaluation, jobs=1, progress=progress)
+        kept = None if self._measured is None or not moving else instrument_kept(self._measured, evaluation)
+        maps = run(evaluation, jobs=1, progress=progress, instrument=kept)
+        if kept is None:
+            self._measured = evaluation
         maps.attrs[PREVIEW_STEP] = step
         return maps
 
@@ -285,11 +314,15 @@ class FitModel:
             self.changed.emit()
 
 
-def _thinned(dataset: xr.Dataset, step: int) -> xr.Dataset:
-    """Return every `step`-th pixel of a dataset in memory, pixels of one trace side by side."""
-    part = thinned(dataset[["displacement"]], step)
+def is_provisional(maps: xr.Dataset) -> bool:
+    """Return whether maps of a preview were made with what was measured for other windows."""
+    return bool((instrument_summary(maps) or {}).get("kept", False))
+
+
+def _traces_in_memory(dataset: xr.Dataset, step: int) -> Array:
+    """Return the traces of every `step`-th pixel, shape (pulse, y, x, time), those of one pixel side by side."""
+    displacement = thinned(dataset[["displacement"]], step)["displacement"]
     traces = [
-        np.ascontiguousarray(part["displacement"].isel(pulse=p).values) for p in range(part.sizes["pulse"])
+        np.ascontiguousarray(displacement.isel(pulse=p).values) for p in range(displacement.sizes["pulse"])
     ]
-    values = np.stack(traces).astype(np.float64, copy=False)
-    return part.assign(displacement=(part["displacement"].dims, values, part["displacement"].attrs))
+    return np.stack(traces).astype(np.float64, copy=False)

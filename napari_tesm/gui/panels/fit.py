@@ -1,8 +1,9 @@
 """The Fit tab: parameters, live preview, the whole fit in the background, results as new layers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_tesm.data.maps import MAP_KINDS
@@ -16,7 +17,7 @@ from napari_tesm.gui.layers.result_layers import (
     show_preview,
     shown_map,
 )
-from napari_tesm.gui.models.fit import FitModel
+from napari_tesm.gui.models.fit import FitModel, is_provisional
 from napari_tesm.gui.models.scan import Scan
 from napari_tesm.gui.panels.fit_form import FitForm
 from napari_tesm.gui.panels.fit_outcome import FitOutcome
@@ -27,6 +28,9 @@ from napari_tesm.gui.panels.widgets import ScrolledArea, Words, button, laid_out
 from napari_tesm.gui.panels.worker import Worker
 from napari_tesm.gui.saying import say
 from napari_tesm.model_choice.maps import KernelChoice
+
+_REST: Final = 300
+"""Milliseconds without a change after which an entry rests."""
 
 
 class FitPanel(Panel):
@@ -41,6 +45,11 @@ class FitPanel(Panel):
         super().__init__(viewer)
         self.model: FitModel | None = None
         self._preview_wanted = False
+        self._moving = False
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST)
+        self._rest.timeout.connect(self._preview_at_rest)
         self._fit_worker, self._preview_worker = Worker(self), Worker(self)
         self._fitted: FitModel | None = None
         self.form, self.outcome, self.advice = FitForm(), FitOutcome(), KernelAdvice()
@@ -156,7 +165,7 @@ class FitPanel(Panel):
         self._show_message()
         if self.model is not None and self.advice.choice is not None:
             self.advice.show_present(self.form.kernels, self.model.recipe.kernel)
-        self.start_preview()
+        self.start_preview(moving=True)
 
     def _put_right(self) -> bool:
         """Write what holds over an entry that was not understood; return whether there was one."""
@@ -190,26 +199,40 @@ class FitPanel(Panel):
                 for layer in self.session.layers_of(model.scan, "map")[-1:]:
                     layer.visible = True
 
-    def start_preview(self) -> None:
-        """Refit the preview; while one is computed only the newest wish is kept."""
+    def start_preview(self, *, moving: bool = False) -> None:
+        """Refit the preview; while one is computed only the newest wish is kept.
+
+        Of an entry that is `moving` a first look comes at once, and the numbers of a fit when it rests.
+        """
         model = self.model
+        self._rest.stop()
         if model is None or not self.form.preview.value or model.problem:
+            self._preview_wanted = False
             return
+        self._moving = moving
         if self._preview_worker.running:
             self._preview_wanted = True
             return
         self._preview_wanted = False
         self._preview_worker.start(
-            lambda progress: model.preview(progress),
+            lambda progress: model.preview(progress, moving=moving),
             done=lambda maps: self._preview_done(model, maps),
             failed=lambda error: self._preview_failed(model, error),
         )
 
     def _preview_done(self, model: FitModel, maps: Any) -> None:
-        if self._is_looked_at(model) and maps.sizes["pulse"] == len(model.scan.labels):
+        looked_at = self._is_looked_at(model)
+        if looked_at and maps.sizes["pulse"] == len(model.scan.labels):
             model.show_preview(maps)
             if model.shown is not None:
                 show_preview(self.session, model.scan, maps, model.shown)
+        if self._preview_wanted:
+            self.start_preview(moving=self._moving)
+        elif looked_at and is_provisional(maps):
+            self._preview_wanted = True
+            self._rest.start()
+
+    def _preview_at_rest(self) -> None:
         if self._preview_wanted:
             self.start_preview()
 
@@ -217,7 +240,7 @@ class FitPanel(Panel):
         if not isinstance(error, Cancelled):
             model.refuse(error)
         if self._preview_wanted:
-            self.start_preview()
+            self.start_preview(moving=self._moving)
 
     def _is_looked_at(self, model: FitModel) -> bool:
         """Whether a preview is still wanted: another scan may have been chosen, or its layers deleted."""
