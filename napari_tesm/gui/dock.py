@@ -3,6 +3,7 @@
 import importlib
 import sys
 import threading
+from collections.abc import Generator
 from typing import Any, Final
 
 from napari_tesm.gui.layers.session import Session
@@ -17,12 +18,18 @@ WIDTH: Final = 450
 
 def open_workspace(viewer: Any) -> Any:
     """Show the workspace dock of a viewer, at a width that leaves room for the image, and return its widget."""
+    return _whole(workspace_in_steps(viewer))
+
+
+def workspace_in_steps(viewer: Any) -> Generator[None, None, Any]:
+    """Do as `open_workspace`, in steps that are short enough for one turn of the event loop each."""
     from qtpy.QtCore import Qt
 
     from napari_tesm.gui.panels.widgets import single_shot
 
     viewer = Session.of(viewer).viewer
-    dock, widget = _dock_with(viewer, _WORKSPACE)
+    dock, widget = yield from _dock_in_steps(viewer, _WORKSPACE)
+    yield
     _load_beside()
     prepare_canvas(viewer)
     _select_a_map(viewer)
@@ -43,10 +50,19 @@ def _load_beside() -> None:
 
 def open_import(viewer: Any) -> Any:
     """Show the dock that asks what is what in a recording, and return its widget."""
-    return _dock_with(Session.of(viewer).viewer, _IMPORT)[1]
+    return _whole(_dock_in_steps(Session.of(viewer).viewer, _IMPORT))[1]
 
 
-def _dock_with(viewer: Any, command: str) -> tuple[Any, Any]:
+def _whole(steps: Generator[None, None, Any]) -> Any:
+    """Take all steps at once and return what they come to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def _dock_in_steps(viewer: Any, command: str) -> Generator[None, None, tuple[Any, Any]]:
     """Return the dock of a widget of the manifest, and the widget, shown before those that share its place.
 
     napari's menu looks for a dock by its name, and add_plugin_dock_widget would give it another.
@@ -59,11 +75,16 @@ def _dock_with(viewer: Any, command: str) -> tuple[Any, Any]:
     name = f"{titles[command]} ({manifest.display_name})"
     widget = viewer.window.dock_widgets.get(name)
     if widget is None:
-        widget = manager.commands.get(command)(viewer)
-        dock = viewer.window.add_dock_widget(widget, name=name)
-        share_place(dock)
-    else:
-        dock = widget.parentWidget()
+        made = manager.commands.get(command)(viewer)
+        yield
+        widget = viewer.window.dock_widgets.get(name)  # the menu may have been quicker
+        if widget is None:
+            widget = made
+            share_place(viewer.window.add_dock_widget(widget, name=name))
+            yield
+        else:
+            made.deleteLater()
+    dock = widget.parentWidget()
     dock.show()
     dock.raise_()
     return dock, widget

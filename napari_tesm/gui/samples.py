@@ -3,7 +3,7 @@
 from napari_tesm.gui.layers.label_layers import LayerTuple
 from napari_tesm.gui.layers.scan_layers import layers_from_scan
 from napari_tesm.gui.models.scan import Scan
-from napari_tesm.gui.reader import open_workspace_later, share_unit_of_viewer
+from napari_tesm.gui.opening import open_workspace_later, share_unit_of_viewer
 from napari_tesm.simulation import simulate_dataset
 
 

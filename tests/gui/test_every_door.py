@@ -145,7 +145,7 @@ def page(made):
 
 
 def screen(path):
-    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.models.scan import scans_from_path
 
     (scan,) = scans_from_path(path)
     return scan

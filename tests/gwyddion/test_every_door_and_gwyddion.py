@@ -73,7 +73,7 @@ def by_gwyddion(scan, module, host_program):
 def by_napari(scan):
     """Return the scan as the workspace has it when its fit is done."""
     from napari_tesm.gui.models.fit import FitModel
-    from napari_tesm.gui.reader import scans_from_path
+    from napari_tesm.gui.models.scan import scans_from_path
 
     (opened,) = scans_from_path(scan)
     opened.maps = FitModel(opened).fit()

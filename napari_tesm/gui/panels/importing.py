@@ -147,7 +147,7 @@ class ImportPanel(QWidget):
     def _done(self, scans: Any) -> None:
         from napari_tesm.gui.dock import open_workspace
         from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
-        from napari_tesm.gui.reader import share_unit_of_viewer
+        from napari_tesm.gui.opening import share_unit_of_viewer
 
         self._show_running(False)
         share_unit_of_viewer(scans)

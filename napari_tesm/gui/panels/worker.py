@@ -7,11 +7,12 @@ wants its result any more, and ends between two blocks.
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_tesm.evaluation.pipeline import Cancelled, Progress
+if TYPE_CHECKING:
+    from napari_tesm.evaluation.pipeline import Progress
 
 _INTERVAL = 15
 """Milliseconds between two questions; shorter than a frame."""
@@ -45,7 +46,7 @@ class Worker(QObject):
 
     def start(
         self,
-        function: Callable[[Progress], Any],
+        function: Callable[["Progress"], Any],
         *,
         done: Callable[[Any], None],
         failed: Callable[[BaseException], None],
@@ -67,7 +68,7 @@ class Worker(QObject):
 
         def report(fraction: float, words: str) -> None:
             if stop.is_set():
-                raise Cancelled
+                raise _cancelled()
             queue.put(("progress", (fraction, words)))
 
         def work() -> None:
@@ -97,8 +98,15 @@ class Worker(QObject):
             self._timer.stop()
             self._thread = None
             if kind == "done" and self._stop[-1].is_set():
-                kind, content = "failed", Cancelled()
+                kind, content = "failed", _cancelled()
             self._slots[kind](content)
             return
         if latest is not None:
             self._slots["progress"](*latest)
+
+
+def _cancelled() -> Exception:
+    # Loaded when it is needed: files are opened by a worker before anything is that computes.
+    from napari_tesm.evaluation.pipeline import Cancelled
+
+    return Cancelled()
