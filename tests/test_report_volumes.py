@@ -1,5 +1,6 @@
 """The report on electrode volumes: numbers against what was drawn, and a folder from the command line."""
 
+import csv
 import json
 
 import numpy as np
@@ -93,3 +94,75 @@ def test_the_command_writes_a_folder_and_refuses_what_it_cannot(tmp_path, drawn,
         assert said in capsys.readouterr().err
     assert main([*words[:3], *words[2:], "--overwrite"]) == 2
     assert "one name" in capsys.readouterr().err
+
+
+def test_the_bodies_of_the_report_are_those_of_the_command(tmp_path, capsys):
+    lumpy = electrode_volume(
+        (84, 80, 76), thickness=46.0, gap=400 / 60, lumps=2, radii=(9.0, 10.0), noise=0.04, seed=61
+    )
+    path, out = str(tmp_path / "v.zarr"), tmp_path / "out"
+    save_volume(path, volume_from_array(lumpy.grey, (60e-9, 50e-9, 60e-9)))
+    more = ["--least", "780nm", "--tortuosity"]
+    assert main(["volume", "bodies", path, *more, "--json", str(tmp_path / "b.json")]) == 0
+    assert main(["volume", "report", path, "-o", str(out), "--bodies", *more, "--labels", "one"]) == 0
+    said = json.loads((tmp_path / "b.json").read_text())
+    found = json.loads((out / "numbers.json").read_text())["sections"]["electrode_bodies"]["states"]["one"]
+    assert said["count"] == 2
+    assert said["gap"]["area_fraction"] > 0.1
+    assert found == {key: value for key, value in said.items() if key not in ("simulated", "notes")}
+    tables = {
+        path.stem: list(csv.reader(path.read_text("utf-8").splitlines()))
+        for path in (out / "tables").glob("*.csv")
+    }
+    diameters = [float(row[2]) for row in tables["electrode_agglomerates"][1:]]
+    assert diameters == [body["diameter"] for body in said["agglomerates"]]
+    gap = said["gap"]
+    cells = [
+        gap["area_fraction"],
+        *gap["area_fraction_band"],
+        gap["height"],
+        *gap["height_band"],
+        gap["control"],
+    ]
+    assert [float(cell) for cell in tables["electrode_gaps"][1][1:]] == cells
+    ways = {row[1]: row[3] for row in tables["electrode_tortuosity"][1:]}
+    assert ways == {"pores": "", "solid": repr(said["transport"]["solid"]["tortuosity"])}
+    assert (out / "figures" / "bodies_1.png").stat().st_size > 10_000
+
+
+def test_what_is_no_output_of_counts_or_join_is_refused_in_a_sentence(tmp_path, capsys):
+    course = {"distance": [1e-7], "voxels": [3]}
+    (tmp_path / "c.json").write_text(
+        json.dumps(
+            {
+                "notes": [],
+                "particles": [],
+                "blur": 1e-8,
+                "background": None,
+                "from_rim": course,
+                "from_crack": None,
+            }
+        )
+    )
+    (tmp_path / "j.json").write_text(
+        json.dumps({"notes": [], "landmarks": {}, "channels": [], "ions": [], "covered": 1.0})
+    )
+    (tmp_path / "b.json").write_bytes(b"\xff{")
+    for words, said in (
+        (["--counts", "c.json"], "c: counts of ions are incomplete"),
+        (["--counts", "j.json"], "not what 'tesm volume counts --json' writes"),
+        (["--counts", "b.json"], "not what 'tesm volume counts --json' writes"),
+        (["--counts", "c.json", "c.json"], "two files of --counts have one name"),
+        (["--joined", "j.json"], "the numbers of the joined scan are incomplete"),
+        (["--joined", "c.json"], "not what 'tesm volume join --json' writes"),
+        (["--joined", "j.gwy"], "--joined takes the JSON of one join"),
+        ([], "there is nothing to report"),
+        (["--bodies", "--counts", "c.json"], "--bodies needs a volume"),
+        (["v.zarr", "--tortuosity"], "go with --bodies"),
+    ):
+        paths = [str(tmp_path / word) if "." in word else word for word in words]
+        assert main(["volume", "report", *paths, "-o", str(tmp_path / "none")]) in (1, 2), words
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.splitlines()) <= 3
+    assert not (tmp_path / "none").exists()

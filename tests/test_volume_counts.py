@@ -94,6 +94,18 @@ def test_means_cracks_and_unevenness_of_particles_in_an_electron_image(tmp_path,
     rows = (tmp_path / "c.csv").read_text().splitlines()
     assert rows[0].startswith("number,z,y,x,volume,cracks")
     assert len(rows) == 1 + len(found["particles"])
+    # The report says the same, digit by digit.
+    out = tmp_path / "report"
+    assert main(["volume", "report", "--counts", outputs[0], "-o", str(out)]) == 0
+    assert json.loads((out / "numbers.json").read_text())["sections"]["ion_counts"]["c"] == found
+    table = [line.split(",") for line in (out / "tables" / "ion_counts.csv").read_text().splitlines()]
+    means = table[0].index("mean")
+    for row, particle in zip(table[1:], found["particles"], strict=True):
+        assert [float(cell) for cell in row[means : means + 3]] == [particle["mean"], *particle["interval"]]
+    courses = [line.split(",") for line in (out / "tables" / "ion_courses.csv").read_text().splitlines()]
+    below = [row for row in courses if row[1] == "depth"]
+    assert [float(row[courses[0].index("mean")]) for row in below] == rim["mean"]
+    assert (out / "figures" / "ion_counts_1.png").stat().st_size > 10_000
 
 
 def test_uniform_particles_raise_no_alarm_and_uneven_ones_do():

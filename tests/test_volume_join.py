@@ -1,5 +1,6 @@
 """A fitted scan on an oblique section through a volume: where it lies, and how its D goes with lithium."""
 
+import csv
 import json
 
 import numpy as np
@@ -109,6 +110,29 @@ def test_d_is_read_against_lithium_on_the_pixels_of_the_scan(joined, capsys):
     assert np.nanmean(images["Counts 7Li+"].values[inside]) > 5 * np.nanmean(
         images["Counts 7Li+"].values[~inside]
     )
+    # The report has the same numbers, and D beside ions and cracks on the pixels of the .gwy.
+    out = folder / "report"
+    words = ["volume", "report", "--joined", str(folder / "j.json"), str(folder / "j.gwy"), "-o", str(out)]
+    assert main(words) == 0
+    assert json.loads((out / "numbers.json").read_text())["sections"]["joined_scan"] == found
+    with (out / "tables" / "joined_courses.csv").open() as file:
+        rows = [row for row in csv.reader(file) if row[0] == "D2 (-3 V)"]
+    diffusion = scans_from_file(folder / "j.gwy")[0].maps["D2"].values[0]
+    away = images["Distance from a crack"].values
+    solid = inside & (away > 0) & np.isfinite(diffusion)
+    for number, part in (
+        ("3.0", images["Counts 7Li+"].values == 3),
+        ("2.0", images["Counts 7Li+"].values == 2),
+    ):
+        row = next(row for row in rows if row[1] == "ions" and row[2] == number)
+        assert int(row[3]) == (solid & part).sum()
+        assert float(row[5]) == np.median(diffusion[solid & part])
+    beside = [row for row in rows if row[1] == "crack"]
+    assert sum(int(row[3]) for row in beside) == solid.sum()
+    nearest = np.sort(away[solid])[int(beside[0][3]) - 1]
+    assert float(beside[0][2]) == np.median(away[solid & (away <= nearest)])
+    assert float(beside[0][6]) == np.quantile(diffusion[solid & (away <= nearest)], 0.75)
+    assert (out / "figures" / "joined_courses.png").stat().st_size > 10_000
 
 
 def test_landmarks_alone_are_worse_and_a_strange_image_is_refused(joined, capsys):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -14,15 +14,22 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from napari_tesm.plotting.maps import map_extent
+from napari_tesm.plotting.maps import draw_map, map_extent
 from napari_tesm.plotting.theme import LIGHT, POINT_COLOURS, PlotTheme
 from napari_tesm.quantities.axes import axis_spacing
+from napari_tesm.quantities.text import factor_from_unit
+from napari_tesm.volumes.contents import Contents
 from napari_tesm.volumes.counting import Counts, Course
 from napari_tesm.volumes.profile import Profile
 
 _MICROMETRE: Final = 1e-6
 _ALARM: Final = 0.001
 """Probability below which a particle is drawn as uneven."""
+_EMPTY: Final = "#f0f0f0"
+_COLOURS: Final = 20
+"""Colours of agglomerates, which come again from there on."""
+_DECADES: Final = 5
+"""Largest over smallest D from which on its axis is logarithmic."""
 _EVEN, _UNEVEN = "#0072b2", "#d55e00"
 
 
@@ -188,3 +195,60 @@ def _draw_course(axes: Axes, course: Course | None, label: str) -> None:
     axes.plot(distance, course.uniform, "--", color="#555555", label="if it were uniform")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize="small")
+
+
+def draw_contents(figure: Figure, contents: Contents) -> None:
+    """Draw the height of the gap, and the agglomerates with their numbers, from above."""
+    figure.set_layout_engine("constrained")
+    left, right = figure.subplots(1, 2)
+    draw_map(left, contents.gap.map, "", cmap="viridis", quantity="height of the gap")
+    numbers = contents.bodies.map
+    (x0, x1, y0, y1), unit = map_extent(numbers)
+    shown = np.where(numbers.values > 0, (numbers.values - 1) % _COLOURS + 1, numbers.values)
+    colours = ListedColormap([_EMPTY, *colormaps["tab20"].colors]).with_extremes(bad="#bbbbbb")  # type: ignore[attr-defined]
+    right.imshow(
+        shown, extent=(x0, x1, y0, y1), cmap=colours, vmin=-0.5, vmax=_COLOURS + 0.5, interpolation="nearest"
+    )
+    factor = factor_from_unit(unit, "m")
+    for number, body in enumerate(contents.bodies.agglomerates, start=1):
+        y, x = (place / factor for place in body.centroid[1:])
+        right.text(x, y, str(number), ha="center", va="center", fontsize=8, clip_on=True)
+    right.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+    right.set_title("agglomerates" if contents.bodies.agglomerates else "no agglomerates", fontsize=10)
+
+
+class Quartiles(NamedTuple):
+    """A map in classes of another: middle of each class, pixels in it, and the three quartiles of the map there."""
+
+    middle: Sequence[float]
+    n: Sequence[int]
+    low: Sequence[float]
+    median: Sequence[float]
+    high: Sequence[float]
+
+
+def draw_joined(axes: Axes, course: Quartiles | None, label: str, title: str, *, factor: float = 1.0) -> None:
+    """Draw D in m²/s against what a volume shows on the same pixels: medians, with quartiles as whiskers.
+
+    Parameters
+    ----------
+    axes : Axes
+    course : Quartiles or None
+        None where no class has enough pixels.
+    label, title : str
+        Of the axis across, and of the map.
+    factor : float
+        SI value of one on that axis.
+    """
+    axes.set(xlabel=label, ylabel=f"{title} (m²/s)")
+    axes.spines[["top", "right"]].set_visible(False)
+    if course is None:
+        axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes)
+        return
+    median = np.array(course.median)
+    whiskers = np.abs(np.array([course.low, course.high]) - median)
+    axes.errorbar(
+        np.array(course.middle) / factor, median, whiskers, fmt="o-", ms=4, lw=1, capsize=2, color=_EVEN
+    )
+    if max(course.high) > _DECADES * min(course.low):
+        axes.set_yscale("log")

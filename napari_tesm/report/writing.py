@@ -21,7 +21,13 @@ NUMBERS: Final = "numbers.json"
 _MARK: Final = "t-ESM report"
 """What `numbers.json` says it belongs to, by which the folder of an earlier report is known."""
 
-_WITHOUT_FIT: Final = ("cycling", "electrode_thickness", "electrode_attenuation")
+_WITHOUT_FIT: Final = (
+    "cycling",
+    "electrode_thickness",
+    "electrode_attenuation",
+    "electrode_bodies",
+    "ion_counts",
+)
 """Sections whose tables hold nothing that a recipe made."""
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import xarray as xr
-
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import outputs_of, paths_asked, print_outcome, refuse_inputs
 from napari_tesm.cli.progress import progress_for
@@ -15,11 +13,9 @@ from napari_tesm.cli.volume.opening import length_from_option, part_of, surfaces
 from napari_tesm.files.texts import printable
 from napari_tesm.io.gwy.saving import container_from_images
 from napari_tesm.quantities.text import text_from_quantity
-from napari_tesm.volumes.bodies import LEAST, Bodies, bodies_of
-from napari_tesm.volumes.gaps import Gap, gap_of
-from napari_tesm.volumes.material import material_of
-from napari_tesm.volumes.thickness import Thickness, thickness_of
-from napari_tesm.volumes.transport import Way, ways_through
+from napari_tesm.volumes.bodies import LEAST, Bodies
+from napari_tesm.volumes.contents import Contents, contents_of, known_value, numbers_from_contents
+from napari_tesm.volumes.transport import Way
 
 _SHOWN = 20
 _WIDTHS = (6, 10, 15, 11, 15)
@@ -49,84 +45,22 @@ def run_command(options: argparse.Namespace) -> int:
     progress = progress_for(options.progress)
     with outputs_of(options) as outputs:
         levels, surfaces, notes = surfaces_from_options(options, volume, part_of(progress, 0, 0.6))
-        gap = gap_of(volume, levels, surfaces, progress=part_of(progress, 0.6, 0.7))
-        bodies = bodies_of(
+        contents = contents_of(
             volume,
             levels,
             surfaces,
-            gap,
             least=LEAST if least is None else least,
-            progress=part_of(progress, 0.7, 1),
+            tortuosity=options.tortuosity,
+            progress=part_of(progress, 0.6, 1),
         )
-        material = thickness_of(material_of(volume, levels, surfaces).values)
-        ways = None
-        if options.tortuosity:
-            ways = ways_through(volume, levels, surfaces, gap, bodies.phases, bodies.grid)
-        content = _content(volume, gap, bodies, material) | {"notes": notes}
-        if options.tortuosity:
-            content["transport"] = _transport(ways)
+        simulated = bool(volume.attrs.get("simulated", False))
+        content = numbers_from_contents(contents) | {"simulated": simulated, "notes": notes}
+        gap, bodies = contents.gap, contents.bodies
         outputs.write_container(lambda: container_from_images([gap.map, bodies.map]))
         outputs.write_json(content)
         outputs.write_text("csv", lambda: _table(bodies))
-    print_outcome(
-        options, content, map(printable, _lines(content, gap, bodies, material, ways, options.tortuosity))
-    )
+    print_outcome(options, content, map(printable, _lines(content, contents)))
     return 0
-
-
-def _content(volume: xr.Dataset, gap: Gap, bodies: Bodies, material: Thickness) -> dict[str, Any]:
-    return {
-        "gap": {
-            "area_fraction": gap.area_fraction,
-            "area_fraction_band": _band(gap.area_band),
-            "height": _known(gap.height),
-            "height_band": _band(gap.height_band),
-            "control": gap.control,
-        },
-        "agglomerates": [
-            {key: _known(value) for key, value in asdict(body).items()} for body in bodies.agglomerates
-        ],
-        "count": int(bodies.counts[0]),
-        "count_band": _band(bodies.counts[1:]),
-        "diameter": _known(bodies.diameters[0]),
-        "diameter_band": _band(bodies.diameters[1:]),
-        "particles": {
-            "share": _known(bodies.particles[0]),
-            "share_band": _band(bodies.particles[1:]),
-            "beside": _known(bodies.beside),
-            "resolution": bodies.resolution,
-        },
-        "pores": {"share": _known(bodies.pores[0]), "share_band": _band(bodies.pores[1:])},
-        "phases": {
-            "matrix": bodies.phases.matrix,
-            "particle": bodies.phases.particle,
-            "noise": bodies.phases.noise,
-        },
-        "material": {"thickness": material.mean, "sd": material.sd, "mean_error": material.mean_error},
-        "simulated": bool(volume.attrs.get("simulated", False)),
-    }
-
-
-def _transport(ways: dict[str, Way] | None) -> dict[str, Any] | None:
-    if ways is None:
-        return None
-    return {
-        name: {
-            "share": way.share,
-            "tortuosity": _known(way.tortuosity),
-            "tortuosity_band": _band(way.band),
-        }
-        for name, way in ways.items()
-    }
-
-
-def _known(value: Any) -> Any:
-    """Return what JSON can hold of a value: nothing for what is not finite."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _band(values: tuple[float, ...]) -> list[float | None]:
-    return [_known(value) for value in values]
 
 
 def _table(bodies: Bodies) -> str:
@@ -137,19 +71,13 @@ def _table(bodies: Bodies) -> str:
             | dict(zip("zyx", body.centroid, strict=True))
             | {"number": number, "cut": int(body.cut)}
         )
-        cells = (_known(known[name]) for name in _COLUMNS)
+        cells = (known_value(known[name]) for name in _COLUMNS)
         lines.append(",".join("" if cell is None else repr(cell) for cell in cells))
     return "\n".join(lines) + "\n"
 
 
-def _lines(
-    content: dict[str, Any],
-    gap: Gap,
-    bodies: Bodies,
-    material: Thickness,
-    ways: dict[str, Way] | None,
-    asked: bool,
-) -> Iterator[str]:
+def _lines(content: dict[str, Any], contents: Contents) -> Iterator[str]:
+    gap, bodies, material = contents.gap, contents.bodies, contents.material
     yield from (f"Note: {note}" for note in content["notes"])
     if content["simulated"]:
         yield "Simulated volume"
@@ -189,8 +117,8 @@ def _lines(
         f"Material: attenuates as much as {_length(material.mean)} of collector, ± {_length(material.sd)} over the "
         f"field, standard error {_length(material.mean_error)}"
     )
-    if asked:
-        yield from _of_ways(ways)
+    if contents.with_ways:
+        yield from _of_ways(contents.ways)
 
 
 def _particles(bodies: Bodies) -> str:

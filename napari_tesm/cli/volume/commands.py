@@ -168,19 +168,27 @@ COMMANDS: Final = {
     ), "Thickness of each state with its error, its ratio to the reference beside what its capacity predicts, and what "
        "is left of the material. Surfaces are found in each volume by its own grey values of air and collector."),
     "report": Command("make figures and tables of one state or several, as one HTML page", (
-        shared.files("VOLUME", "a state, or several on one scale", nargs="+"),
+        shared.files("VOLUME", "a state, or several on one scale", nargs="*"),
         shared.output("DIR", "folder of the report", required=True),
         _READING,
         group("what goes into the report",
               option("labels", "LABEL", "what each state is called, in their order", nargs="+", action="extend"),
               option("title", "TEXT", "heading of the page"),
               option("section", "972nm", "height above the collector of the sections that follow it",
-                     default="972nm")),
+                     default="972nm"),
+              flag("bodies", "gaps, agglomerates, particles and pores, too, as tesm volume bodies finds them"),
+              option("least", "800nm", "as in bodies: diameter of the smallest agglomerate (default: 800nm)"),
+              flag("tortuosity", "as in bodies: solve the diffusion through pores and solid in a box, too"),
+              shared.taken("counts", "COUNTS.json", "what tesm volume counts --json wrote; several are told apart by "
+                           "their names", nargs="+", action="extend", default=[]),
+              shared.taken("joined", "J.json|J.gwy", "what tesm volume join wrote: --json, and -o for courses of D",
+                           nargs="+", action="extend", default=[])),
         group("output", *shared.STYLE, flag("overwrite", "replace an earlier report in DIR"), shared.PROGRESS,
               shared.QUIET, shared.DEBUG),
     ), "Thickness as a map and a histogram, sections across the collector and along it, and attenuation against the "
-       "distance from it, of all states on one scale: one HTML page that needs nothing beside it, figures as PNG and "
-       "SVG (for print PDF, too), tables as CSV, all numbers as JSON."),
+       "distance from it, of all states on one scale, with what lies in them (--bodies), ions in particles (--counts) "
+       "and a scan on a section (--joined): one HTML page that needs nothing beside it, figures as PNG and SVG (for "
+       "print PDF, too), tables as CSV, all numbers as JSON."),
     "simulate": Command("write a simulated volume with known surfaces, or a pair with known placement", (
         shared.output("V.zarr", "the volume", required=True),
         shared.written("ions", "I.zarr", "of a cathode, the counts of lithium beside the electron image"),

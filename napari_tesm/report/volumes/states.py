@@ -25,6 +25,9 @@ from napari_tesm.report.assembling import Report, drawn_figure
 from napari_tesm.report.data import InputFile
 from napari_tesm.report.methods import versions
 from napari_tesm.report.section import ReportFigure, Section
+from napari_tesm.report.volumes.bodies import section_from_contents
+from napari_tesm.volumes.bodies import LEAST
+from napari_tesm.volumes.contents import Contents, contents_of
 from napari_tesm.volumes.dataset import INTENSITY, shape_in_words, voxel_in_words, voxel_of
 from napari_tesm.volumes.levels import Levels, levels_of
 from napari_tesm.volumes.profile import COLUMNS, Profile, profile_of
@@ -57,6 +60,8 @@ class ReportedState:
         Attenuation on the upright section through the middle, and at a height above the collector.
     simulated : bool
     notes : tuple of str
+    contents : Contents or None
+        None where nobody asked for them.
     """
 
     name: str
@@ -70,6 +75,7 @@ class ReportedState:
     parallel: xr.DataArray
     simulated: bool = False
     notes: tuple[str, ...] = field(default=())
+    contents: Contents | None = None
 
     @property
     def electrode(self) -> float | None:
@@ -84,7 +90,14 @@ class ReportedState:
 
 
 def reported_state(
-    name: str, volume: xr.Dataset, *, height: float, progress: Progress | None = None
+    name: str,
+    volume: xr.Dataset,
+    *,
+    height: float,
+    bodies: bool = False,
+    least: float = LEAST,
+    tortuosity: bool = False,
+    progress: Progress | None = None,
 ) -> ReportedState:
     """Measure what a report shows of a volume.
 
@@ -95,17 +108,31 @@ def reported_state(
     volume : Dataset
     height : float
         Of the section that follows the collector, in m.
+    bodies : bool
+        Look for gaps, agglomerates, particles and pores, too.
+    least : float
+        Diameter of the smallest agglomerate, in m.
+    tortuosity : bool
+        With the bodies, solve the diffusion through pores and solid.
     progress : callable, optional
 
     Raises
     ------
     ValueError
-        If there are no air and no collector in it, or the section lies outside.
+        If there are no air and no collector in it, the section lies outside, or agglomerates of that size cannot be
+        told in the volume.
     """
     levels = levels_of(volume)
-    surfaces = surfaces_of(volume, levels, progress=_part(progress, 0, 0.6))
+    end = 0.6 if bodies else 1.0
+    surfaces = surfaces_of(volume, levels, progress=_part(progress, 0, 0.6 * end))
     found = surfaces["thickness"].notnull().any() and not nothing_lies_on(surfaces)
-    profile = profile_of(volume, levels, surfaces, progress=_part(progress, 0.6, 1)) if found else None
+    profile = (
+        profile_of(volume, levels, surfaces, progress=_part(progress, 0.6 * end, end)) if found else None
+    )
+    contents = None
+    if bodies:
+        part = _part(progress, end, 1)
+        contents = contents_of(volume, levels, surfaces, least=least, tortuosity=tortuosity, progress=part)
     middle = volume[INTENSITY].shape[1] // 2
     cut = volume[INTENSITY][:, middle]
     upright = xr.DataArray(
@@ -116,7 +143,7 @@ def reported_state(
     return ReportedState(
         name, volume[INTENSITY].shape, voxel_of(volume), levels, surfaces, thickness_of_electrode(surfaces),
         profile, upright, section_at(volume, levels, surfaces, height), bool(volume.attrs.get("simulated", False)),
-        tuple(notes_of(volume, surfaces)),
+        tuple(notes_of(volume, surfaces)), contents,
     )  # fmt: skip
 
 
@@ -125,10 +152,12 @@ def report_from_states(
     *,
     height: float,
     title: str,
+    more: Sequence[Section] = (),
+    digest: str = "",
     files: Sequence[InputFile] = (),
     style: FigureStyle = SCREEN,
 ) -> Report:
-    """Return the report on some states, its figures drawn.
+    """Return the report on some states, or on what other sections hold, its figures drawn.
 
     Parameters
     ----------
@@ -137,16 +166,35 @@ def report_from_states(
         Of the sections that follow the collector, in m.
     title : str
         Heading of the page.
+    more : sequence of Section
+        What stands below the states: ions in particles, a scan on a section.
+    digest : str
+        Of the recipe that made the maps of such a scan.
     files : sequence of InputFile
     style : FigureStyle
     """
-    sections = [_thickness(states), _sections(states, height), _attenuation(states)]
+    sections = [_thickness(states), _sections(states, height), _attenuation(states)] if states else []
+    contents = {state.name: state.contents for state in states if state.contents is not None}
+    if contents:
+        sections.append(section_from_contents(contents))
+    sections += more
     drawn = {figure.name: drawn_figure(figure, style) for section in sections for figure in section.figures}
     warnings = [("", f"{state.name} is a simulated volume.") for state in states if state.simulated]
     warnings += [("", f"{state.name}: {note}") for state in states for note in state.notes]
     warnings += [(section.slug, sentence) for section in sections for sentence in section.warnings]
     missing = [(section.slug, sentence) for section in sections for sentence in section.missing]
-    return Report(title, sections, drawn, warnings, missing, _methods(states), files, {}, versions=versions())
+    return Report(
+        title,
+        sections,
+        drawn,
+        warnings,
+        missing,
+        _methods(states),
+        files,
+        {},
+        versions=versions(),
+        digest=digest,
+    )
 
 
 def _thickness(states: Sequence[ReportedState]) -> Section:
@@ -305,6 +353,8 @@ def _methods(states: Sequence[ReportedState]) -> list[str]:
         for state in states
     )
     listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+    if not states:
+        return [f"Made with {listed}."]
     return [
         f"Volumes (slices, rows, columns): {volumes}.",
         "Grey values of air and collector are what is most frequent in the highest and the lowest slices. In "
