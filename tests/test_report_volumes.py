@@ -102,7 +102,7 @@ def test_the_bodies_of_the_report_are_those_of_the_command(tmp_path, capsys):
     )
     path, out = str(tmp_path / "v.zarr"), tmp_path / "out"
     save_volume(path, volume_from_array(lumpy.grey, (60e-9, 50e-9, 60e-9)))
-    more = ["--least", "780nm", "--tortuosity"]
+    more = ["--least", "600nm", "--tortuosity"]
     assert main(["volume", "bodies", path, *more, "--json", str(tmp_path / "b.json")]) == 0
     assert main(["volume", "report", path, "-o", str(out), "--bodies", *more, "--labels", "one"]) == 0
     said = json.loads((tmp_path / "b.json").read_text())

@@ -89,7 +89,9 @@ def _tables(numbers: Mapping[str, dict[str, Any]]) -> list[Table]:
         gaps.append(
             [name, gap["area_fraction"], *gap["area_fraction_band"], gap["height"], *gap["height_band"], gap["control"]]
         )  # fmt: skip
-        bodies.append([name, each["count"], *each["count_band"], each["diameter"], *each["diameter_band"]])
+        bodies.append(
+            [name, each["count"], *map(int, each["count_band"]), each["diameter"], *each["diameter_band"]]
+        )
         phases.append(
             [name, particles["share"], *particles["share_band"], particles["beside"], particles["resolution"],
              pores["share"], *pores["share_band"], *material.values()]
