@@ -84,7 +84,7 @@ def contents_of(
 def numbers_from_contents(contents: Contents) -> dict[str, Any]:
     """Return all numbers as JSON can hold them, SI, None where there is none.
 
-    They are those of ``tesm volume bodies --json``.
+    They are those of the JSON of ``tesm volume bodies``.
     """
     gap, bodies, material = contents.gap, contents.bodies, contents.material
     numbers: dict[str, Any] = {

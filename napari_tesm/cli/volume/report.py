@@ -1,7 +1,10 @@
 """``tesm volume report``: figures and tables of states, ions and a joined scan as a folder with one HTML page."""
 
 import argparse
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from napari_tesm.cli.arguments import UsageError
 from napari_tesm.cli.outputs import figure_style
@@ -13,7 +16,7 @@ from napari_tesm.files.checksum import sha256_of_file
 from napari_tesm.report.data import InputFile
 from napari_tesm.report.section import Section
 from napari_tesm.report.volumes import report_from_states, reported_state
-from napari_tesm.report.volumes.counts import numbers_from_file, section_from_counts
+from napari_tesm.report.volumes.counts import section_from_counts
 from napari_tesm.report.volumes.joined import section_from_join
 from napari_tesm.report.writing import check_folder
 from napari_tesm.scan import scans_from_file
@@ -89,7 +92,7 @@ def _more(options: argparse.Namespace) -> tuple[list[Section], str]:
     if options.counts:
         names = _names(None, options.counts, "counts", "files of --counts")
         keys = {"particles": list, "blur": float, "notes": list}
-        contents = [numbers_from_file(path, keys, "counts") for path in options.counts]
+        contents = [_numbers_from_file(path, keys, "counts") for path in options.counts]
         sections.append(section_from_counts(dict(zip(names, contents, strict=True))))
     if not options.joined:
         return sections, ""
@@ -98,7 +101,20 @@ def _more(options: argparse.Namespace) -> tuple[list[Section], str]:
     if len(others) != 1 or len(scans) > 1:
         raise UsageError("--joined takes the JSON of one join, and its .gwy")
     keys = {"landmarks": dict, "channels": list, "ions": list, "covered": float, "notes": list}
-    numbers = numbers_from_file(others[0], keys, "join")
+    numbers = _numbers_from_file(others[0], keys, "join")
     scan = scans_from_file(scans[0])[0] if scans else None
     sections.append(section_from_join(numbers, scan))
     return sections, "" if scan is None else digest_of_maps(scan.maps)
+
+
+def _numbers_from_file(path: str, keys: Mapping[str, type], command: str) -> dict[str, Any]:
+    """Return what a command on volumes wrote as JSON, which has to hold certain kinds of values."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), kind) for key, kind in keys.items()
+    ):
+        raise ValueError(f"{path} is not what 'tesm volume {command} --json' writes")
+    return content

@@ -23,7 +23,7 @@ _ON_THE_PAGE: Final = 20
 def section_from_contents(contents: Mapping[str, Contents]) -> Section:
     """Return the section on what lies in the electrodes of some states.
 
-    Its numbers are those of ``tesm volume bodies --json``.
+    Its numbers are those of the JSON of ``tesm volume bodies``.
 
     Parameters
     ----------

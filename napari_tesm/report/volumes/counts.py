@@ -1,10 +1,8 @@
-"""Section of a report on ions in particles, from what ``tesm volume counts --json`` wrote."""
+"""Section of a report on ions in particles, from the JSON of ``tesm volume counts``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -19,33 +17,6 @@ from napari_tesm.volumes.counting import Counts, Course, ParticleCounts
 _ON_THE_PAGE: Final = 40
 _UNEVEN: Final = 0.001
 """Probability below which a particle is called uneven, as in the figure."""
-
-
-def numbers_from_file(path: str, keys: Mapping[str, type], command: str) -> dict[str, Any]:
-    """Return what a command on volumes wrote as JSON.
-
-    Parameters
-    ----------
-    path : str
-    keys : mapping of str to type
-        What it has to hold.
-    command : str
-        Its name, for the sentence.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(key), kind) for key, kind in keys.items()
-    ):
-        raise ValueError(f"{path} is not what 'tesm volume {command} --json' writes")
-    return content
 
 
 def counts_from_numbers(numbers: Mapping[str, Any]) -> Counts:
@@ -78,7 +49,7 @@ def section_from_counts(numbers: Mapping[str, dict[str, Any]]) -> Section:
     Parameters
     ----------
     numbers : mapping of str to dict
-        What ``tesm volume counts --json`` wrote, by names.
+        The JSON of ``tesm volume counts``, by names.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def section_from_join(numbers: dict[str, Any], scan: Scan | None) -> Section:
     Parameters
     ----------
     numbers : dict
-        What ``tesm volume join --json`` wrote.
+        The JSON of ``tesm volume join``.
     scan : Scan or None
         What it wrote as .gwy; there are no courses of D without it.
 
@@ -65,9 +65,9 @@ def section_from_join(numbers: dict[str, Any], scan: Scan | None) -> Section:
         caption = "Correlation of the maps with the concentration of ions, and its 95 % interval; empty where not told."
         section.tables.append(Table("joined_correlations", caption, columns, rows))
     else:
-        section.missing.append("No ions were joined with the scan: give tesm volume join --ions.")
+        section.missing.append("No ions were joined with the scan.")
     if scan is None:
-        section.missing.append("Courses of D need the .gwy file that tesm volume join -o wrote, too.")
+        section.missing.append("Courses of D need the .gwy file of tesm volume join, too.")
     else:
         _add_courses(section, numbers, scan)
     section.numbers |= numbers
