@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -246,7 +247,9 @@ def _chunk_fitter(
     check_error_limit(max_log_tau_error)
     origin = origin_from_start(start, times)
     if kernel.low_pass is not None and bounds is None:
-        low = _lowest_left(kernel, times - origin, low, high)
+        low = _lowest_left(
+            kernel, np.ascontiguousarray(times - origin, dtype=np.float64).tobytes(), low, high
+        )
     since = times - origin
     table = table_from_times(
         since, low, high, kernel if nuisances is None else nuisances.kernel(kernel, since)
@@ -279,8 +282,10 @@ def _chunk_fitter(
     return fit_chunk
 
 
-def _lowest_left(kernel: Kernel, time: Array, low: float, high: float) -> float:
-    """Return the shortest tau from `low` on of which enough is left at the first sample."""
+@lru_cache(maxsize=16)
+def _lowest_left(kernel: Kernel, time_bytes: bytes, low: float, high: float) -> float:
+    """Return the shortest tau from `low` on of which enough is left at the first sample; the last 16 are kept."""
+    time = np.frombuffer(time_bytes)
     tau = np.geomspace(low, high, 64)
     # A little beyond the bound, as far as tables reach.
     left = np.ptp(kernel.curves(time, np.log(tau) - SPACING)[0], axis=1) > kernel.least_left
