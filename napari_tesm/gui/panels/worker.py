@@ -18,6 +18,17 @@ _INTERVAL = 15
 """Milliseconds between two questions; shorter than a frame."""
 
 
+class _Wish:
+    """Whether anybody still wants what is computed; a thread that computes keeps it alive."""
+
+    def __init__(self) -> None:
+        self.ended = Event()
+
+    def end(self, *_: object) -> None:
+        """Say that nobody does."""
+        self.ended.set()
+
+
 class Worker(QObject):
     """Runs one function at a time.
 
@@ -35,9 +46,11 @@ class Worker(QObject):
         self._queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._slots: dict[str, Callable[..., None]] = {}
         self._thread: Thread | None = None
-        # One connection for the life of the worker, to no method of an object that is going: it only needs the list.
-        self._stop = stop = [Event()]
-        parent.destroyed.connect(lambda: stop[-1].set())
+        # One connection for the life of the worker, to no method of an object that is going. Not to a function that is
+        # made here either: where the collector ends the parent, it may have emptied that before, and to call it
+        # ends the process. Qt's binding holds what a method belongs to weakly, and calls none of what is collected.
+        self._wish = _Wish()
+        parent.destroyed.connect(self._wish.end)
 
     @property
     def running(self) -> bool:
@@ -63,7 +76,8 @@ class Worker(QObject):
             raise RuntimeError("a worker runs one function at a time")
         self._queue = SimpleQueue()
         queue = self._queue
-        self._stop[-1] = stop = Event()
+        wish = self._wish
+        wish.ended = stop = Event()
         self._slots = {"done": done, "failed": failed, "progress": progress}
 
         def report(fraction: float, words: str) -> None:
@@ -71,7 +85,7 @@ class Worker(QObject):
                 raise _cancelled()
             queue.put(("progress", (fraction, words)))
 
-        def work() -> None:
+        def work(wish: _Wish = wish) -> None:  # which lives as long as the thread
             try:
                 queue.put(("done", function(report)))
             except BaseException as error:
@@ -83,7 +97,7 @@ class Worker(QObject):
 
     def cancel(self) -> None:
         """Ask the function to end at its next report of progress; a result that is ready by then is dropped."""
-        self._stop[-1].set()
+        self._wish.end()
 
     def _ask(self) -> None:
         latest = None
@@ -97,7 +111,7 @@ class Worker(QObject):
                 continue
             self._timer.stop()
             self._thread = None
-            if kind == "done" and self._stop[-1].is_set():
+            if kind == "done" and self._wish.ended.is_set():
                 kind, content = "failed", _cancelled()
             self._slots[kind](content)
             return
