@@ -104,7 +104,11 @@ def test_the_bodies_of_the_report_are_those_of_the_command(tmp_path, capsys):
     save_volume(path, volume_from_array(lumpy.grey, (60e-9, 50e-9, 60e-9)))
     more = ["--least", "600nm", "--tortuosity"]
     assert main(["volume", "bodies", path, *more, "--json", str(tmp_path / "b.json")]) == 0
-    assert main(["volume", "report", path, "-o", str(out), "--bodies", *more, "--labels", "one"]) == 0
+    cut = str(tmp_path / "cut.zarr")
+    save_volume(cut, volume_from_array(lumpy.grey[:45], (60e-9, 50e-9, 60e-9)))
+    words = ["volume", "report", path, cut, "-o", str(out), "--labels", "one", "cut"]
+    assert main([*words, "--bodies", *more]) == 0
+    assert "cut: the top of the volume cuts the electrode off, what lies in it" in capsys.readouterr().out
     said = json.loads((tmp_path / "b.json").read_text())
     found = json.loads((out / "numbers.json").read_text())["sections"]["electrode_bodies"]["states"]["one"]
     assert said["count"] == 2

@@ -20,17 +20,25 @@ _ON_THE_PAGE: Final = 20
 """Agglomerates up to which each has its row on the page."""
 
 
-def section_from_contents(contents: Mapping[str, Contents]) -> Section:
+def section_from_contents(asked: Mapping[str, Contents | None]) -> Section:
     """Return the section on what lies in the electrodes of some states.
 
     Its numbers are those of the JSON of ``tesm volume bodies``.
 
     Parameters
     ----------
-    contents : mapping of str to Contents
-        By the names of states.
+    asked : mapping of str to Contents or None
+        By the names of states; None where the top of the volume cuts the electrode off.
     """
     section = Section("electrode_bodies", "Gaps, agglomerates, particles")
+    section.missing += [
+        f"{name}: the top of the volume cuts the electrode off, what lies in it is not told."
+        for name, each in asked.items()
+        if each is None
+    ]
+    contents = {name: each for name, each in asked.items() if each is not None}
+    if not contents:
+        return section
     section.paragraphs.append(
         "Every number stands with its band: what it is when the threshold behind it lies a tenth of the contrast lower "
         "or higher. A number whose band is wide is a statement about the threshold. The control is what the search "

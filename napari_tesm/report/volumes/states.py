@@ -61,7 +61,9 @@ class ReportedState:
     simulated : bool
     notes : tuple of str
     contents : Contents or None
-        None where nobody asked for them.
+        None where nobody asked for them, or the top of the volume cuts the electrode off.
+    with_contents : bool
+        Whether they were asked for.
     """
 
     name: str
@@ -76,6 +78,7 @@ class ReportedState:
     simulated: bool = False
     notes: tuple[str, ...] = field(default=())
     contents: Contents | None = None
+    with_contents: bool = False
 
     @property
     def electrode(self) -> float | None:
@@ -130,7 +133,7 @@ def reported_state(
         profile_of(volume, levels, surfaces, progress=_part(progress, 0.6 * end, end)) if found else None
     )
     contents = None
-    if bodies:
+    if bodies and surfaces["thickness"].notnull().any():
         part = _part(progress, end, 1)
         contents = contents_of(volume, levels, surfaces, least=least, tortuosity=tortuosity, progress=part)
     middle = volume[INTENSITY].shape[1] // 2
@@ -143,7 +146,7 @@ def reported_state(
     return ReportedState(
         name, volume[INTENSITY].shape, voxel_of(volume), levels, surfaces, thickness_of_electrode(surfaces),
         profile, upright, section_at(volume, levels, surfaces, height), bool(volume.attrs.get("simulated", False)),
-        tuple(notes_of(volume, surfaces)), contents,
+        tuple(notes_of(volume, surfaces)), contents, bodies,
     )  # fmt: skip
 
 
@@ -174,7 +177,7 @@ def report_from_states(
     style : FigureStyle
     """
     sections = [_thickness(states), _sections(states, height), _attenuation(states)] if states else []
-    contents = {state.name: state.contents for state in states if state.contents is not None}
+    contents = {state.name: state.contents for state in states if state.with_contents}
     if contents:
         sections.append(section_from_contents(contents))
     sections += more
