@@ -78,6 +78,9 @@ def test_a_line_is_whole_when_its_last_sample_is_there_or_the_next_line_is_begun
     assert lines.of(dataset_with(there)).nonzero()[1].tolist() == [0, 1]
     there[0, 3, :1] = TRACES[0, 3, :1]
     assert lines.of(dataset_with(there)).nonzero()[1].tolist() == [0, 1, 2]
+    there[0, 5, :1] = TRACES[0, 5, :1]  # all pixels of the fifth line are dead
+    assert lines.of(dataset_with(there)).nonzero()[1].tolist() == [0, 1, 2, 3]
+    assert np.argwhere(lines.passed).tolist() == [[0, 4]]
     there[1, 5] = TRACES[1, 5]  # the other setting is scanned upward
     assert lines.of(dataset_with(there))[1].nonzero()[0].tolist() == [5]
 
@@ -205,9 +208,13 @@ def test_a_scan_has_ended_when_all_its_lines_are_there_or_its_recorder_is_silent
     assert steps_until_end(watch, clock, 1000) == 1000  # nothing is there to end
     stored, _ = store(path)
     for row in range(5):
-        stored[:, row] = TRACES[:, row]
+        if row != 2:  # its pixels are dead, which is seen when the next line is there
+            stored[:, row] = TRACES[:, row]
         clock.now += 1
-        assert watch.step().whole.sum() == 2 * (row + 1)
+        if row == 2:
+            assert watch.step() is None
+            continue
+        assert watch.step().done.sum() == 2 * (row + 1)
         assert watch.words == f"{2 * (row + 1)} of 12 lines"
         assert not watch.has_ended
     last = clock.now

@@ -1,7 +1,7 @@
 """A scan that grows: each look opens its file anew, fits what is whole in it, and lets go of the file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,16 +37,24 @@ class Look:
         Of the whole lines, on the grid of the scan and invalid elsewhere; None where there is none, or no map.
     refusal : ValueError, optional
         Why there are no maps of what is there.
+    passed : ndarray of bool, shape (pulse, y), optional
+        Which lines have no number, and will get none: others on both sides of them are there.
     """
 
     whole: NDArray[np.bool_]
     maps: xr.Dataset | None = None
     refusal: ValueError | None = None
+    passed: NDArray[np.bool_] | None = None
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Of which lines nothing more is to come, shape (pulse, y)."""
+        return self.whole if self.passed is None else self.whole | self.passed
 
     @property
     def is_all(self) -> bool:
-        """Whether every line is whole."""
-        return bool(self.whole.all())
+        """Whether nothing more is to come of any line."""
+        return bool(self.done.all())
 
 
 @dataclass
@@ -97,15 +105,15 @@ class GrowingScan:
             whole = self._lines.of(dataset)
             last = self._last
             recipe = self.recipe
+            look = Look(whole, passed=self._lines.passed)
             same = last is not None and last.maps is not None and np.array_equal(last.whole, whole)
-            if last is not None and same and recipe == self._recipe:
+            if last is not None and same and recipe == self._recipe and np.array_equal(last.done, look.done):
                 return last
-            look = Look(whole)
             if whole.any():
                 try:
-                    look = Look(whole, self._maps(dataset, whole, recipe, jobs, progress))
+                    look = replace(look, maps=self._maps(dataset, whole, recipe, jobs, progress))
                 except ValueError as error:  # a line alone may not tell what many do
-                    look = Look(whole, refusal=without_frames(error))
+                    look = replace(look, refusal=without_frames(error))
         self._last, self._recipe = look, recipe
         return look
 

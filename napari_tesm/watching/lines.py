@@ -22,8 +22,15 @@ class WholeLines:
     A line is whole when every pixel of it has been written, or when another line of its pulse setting was begun later:
     a pixel whose pulse was lost is never written. What was read once is read again only where a line's first or last
     pixel has changed.
+
+    Parameters
+    ----------
+    passed : ndarray of bool, shape (pulse, y)
+        Lines without a number, at the last look, that lie between lines that were begun: their pixels are dead, and
+        nothing more is to come of them.
     """
 
+    passed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
     _begun: dict[Line, int] = field(default_factory=dict)
     _filled: dict[Line, tuple[bytes, bool]] = field(default_factory=dict)
     _looks: int = 0
@@ -62,8 +69,11 @@ class WholeLines:
                 begun[line] = self._begun.setdefault(line, self._looks)
                 filled[line] = self._is_filled(traces, line, seen.tobytes())
             self._drop(pulse, height)
+        there = begun >= 0
+        before, after = (np.logical_or.accumulate(rows, axis=1) for rows in (there, there[:, ::-1]))
+        self.passed = ~there & before & after[:, ::-1]
         latest = begun.max(axis=1, keepdims=True, initial=-1)
-        return np.asarray((begun >= 0) & (filled | (begun < latest)))
+        return np.asarray(there & (filled | (begun < latest)))
 
     def _is_the_same(self, traces: xr.DataArray) -> bool:
         """Whether the first line that was whole is as it was; else the scan was begun anew, and all is forgotten."""

@@ -116,13 +116,13 @@ class Watch:
         """How far the scan is; of an image that grows by lines nobody knows how many there will be."""
         if self.last is None:
             return ""
-        done = int(self.last.whole.sum())
+        done = int(self.last.done.sum())
         return counted(done, "line") if self._was_resized else f"{done} of {self.last.whole.size} lines"
 
     @property
     def fraction(self) -> float:
-        """Which part of the lines is whole, 0 where nobody knows."""
-        return 0.0 if self.last is None or self._was_resized else float(self.last.whole.mean())
+        """Of which part of the lines nothing more is to come, 0 where nobody knows."""
+        return 0.0 if self.last is None or self._was_resized else float(self.last.done.mean())
 
     @property
     def _patience(self) -> float:
@@ -135,11 +135,11 @@ class Watch:
 
     def _note_lines(self, look: Look) -> None:
         """See whether lines come into an image of one size: an image that grows by lines never lacks one."""
-        before = 0 if self.last is None else int(self.last.whole.sum())
+        before = 0 if self.last is None else int(self.last.done.sum())
         if look.whole.shape != self._shape:
             self._was_resized = bool(self._shape)
             self._shape, self._grew = look.whole.shape, 0
-        elif int(look.whole.sum()) > before:
+        elif int(look.done.sum()) > before:
             self._grew += 1
-        if int(look.whole.sum()) != before:
+        if int(look.done.sum()) != before:
             self._note_change(self.clock())
