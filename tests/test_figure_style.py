@@ -145,6 +145,16 @@ def test_titles_are_broken_behind_commas():
         assert lines[-1].endswith("R² 0.973")
 
 
+@pytest.mark.slow
+def test_words_broken_for_a_narrow_layout_are_put_together_where_the_last_one_has_room():
+    """Rounds of the layout begin with little room: lines of one word had stayed."""
+    titles = [axes.get_title() for axes in finished("fit_examples_quality", "85mm").axes if axes.get_title()]
+    assert len(titles) == 3
+    for title in titles:
+        assert title.count("\n") <= 9
+        assert re.search(r"row \d+, column \d+\n", title)
+
+
 def test_a_scale_bar_lies_on_no_mark():
     extent = (-2.5, 147.5, 97.5, -2.5)
     for taken, side, height in (

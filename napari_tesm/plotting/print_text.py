@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -33,6 +34,8 @@ _MOST_COLUMNS: Final = 4
 _FEWEST: Final = 8
 """Letters on a line, at the least."""
 _IN_MATHS: Final = "\N{WORD JOINER}"
+_UNBROKEN: Final[WeakKeyDictionary[Text, tuple[str, str]]] = WeakKeyDictionary()
+"""Texts that were broken into lines: as they were, and as they are since."""
 
 
 def set_type(figure: Figure) -> None:
@@ -190,26 +193,42 @@ def _make_thinner(artist: Artist) -> None:
 
 
 def _cell(axes: Axes) -> tuple[float, float]:
-    """Return from where to where on the figure the place of some axes reaches across, in dots."""
+    """Return from where to where on the figure some axes have room: half-way to their neighbours, in dots."""
     figure = axes.get_figure(root=True)
     assert figure is not None
+    whole = figure.bbox
     place = axes.get_subplotspec()
     if place is None:  # a colour bar
-        return figure.bbox.x0, figure.bbox.x1
-    columns = place.get_gridspec().ncols
-    width = figure.bbox.width / columns
-    room = 0.01 * width
-    return place.colspan.start * width + room, place.colspan.stop * width - room
+        return whole.x0, whole.x1
+    own = axes.get_window_extent()
+    left, right = whole.x0, whole.x1
+    for other in figure.axes:
+        beside = other.get_subplotspec()
+        if beside is None or beside.get_gridspec() is not place.get_gridspec():
+            continue
+        there = other.get_window_extent()
+        if beside.colspan.start >= place.colspan.stop:
+            right = min(right, (own.x1 + there.x0) / 2)
+        elif beside.colspan.stop <= place.colspan.start:
+            left = max(left, (own.x0 + there.x1) / 2)
+    room = 0.025 * (right - left)
+    return left + room, right - room
 
 
 def _wrap(text: Text, extent: float, room: float) -> None:
     """Break a text into lines that are not longer than the room for them, in dots."""
-    words = text.get_text()
-    if not words.strip() or extent <= room or room <= 0:
+    words, broken = _UNBROKEN.get(text, ("", ""))
+    if text.get_text() != broken:
+        words = broken = text.get_text()
+    if not words.strip() or room <= 0 or extent <= 0:
         return
-    lines = words.split("\n")
-    longest = max(len(_plain(line)) for line in lines)
+    # What was broken for less room than there is now is put together again.
+    longest = max(len(_plain(line)) for line in broken.split("\n"))
     most = max(int(0.97 * longest * room / extent), _FEWEST)
+    lines = words.split("\n")
+    if (extent <= room and broken == words) or max(len(_plain(line)) for line in lines) <= most:
+        text.set_text(words)
+        return
     # A number is parted from its unit only where both together are too long for a line.
     lines = [
         " ".join(word.replace("\xa0", " ") if len(_plain(word)) > most else word for word in line.split(" "))
@@ -217,7 +236,9 @@ def _wrap(text: Text, extent: float, room: float) -> None:
     ]
     # A break inside a formula would end it.
     broken = "\n".join(_filled(_with_whole_formulas(line), most) for line in lines)
-    text.set_text(broken.replace(_IN_MATHS, " "))
+    broken = broken.replace(_IN_MATHS, " ")
+    text.set_text(broken)
+    _UNBROKEN[text] = (words, broken)
 
 
 def _filled(line: str, most: int) -> str:
