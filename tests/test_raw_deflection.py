@@ -8,6 +8,7 @@ from scipy.stats import gamma
 from napari_tesm import fit, open_dataset
 from napari_tesm.cli import main
 from napari_tesm.files.lazy import LazyArray
+from napari_tesm.fitting import fit_traces
 from napari_tesm.io.mapping.entries import MappingError
 from napari_tesm.io.mapping.text import mapping_from_text, text_from_mapping
 from napari_tesm.recording import REPORT
@@ -48,7 +49,7 @@ def test_amplitude_and_phase_hold_for_any_ratio_of_rate_to_frequency_and_after_a
 
 
 def test_a_window_divides_the_pulse_where_one_can_and_is_never_shorter_than_a_period():
-    for frequency, size in ((25e3, 80), (27.3e3, 80), (61.234e3, 40), (3e5, 8)):
+    for frequency, size in ((25e3, 80), (27.3e3, 125), (61.234e3, 50), (3e5, 10)):
         carrier = Carrier.of(2e6, [frequency], pulse=20_000)
         assert carrier.size == size
         assert carrier.size >= 2e6 / frequency
@@ -57,6 +58,20 @@ def test_a_window_divides_the_pulse_where_one_can_and_is_never_shorter_than_a_pe
         Carrier.of(1e6, [2e5])
     with pytest.raises(ValueError, match=r"too long for a pulse of 0\.001 s"):
         Carrier.of(1e6, [25e3, 25.1e3], pulse=1000)
+
+
+@pytest.mark.parametrize("frequency", [27.3e3, 31e3, 13e3, 9.1e3, 3.2e3])
+def test_tau_is_not_moved_where_windows_are_no_whole_number_of_periods(frequency):
+    rate, pulse, tau = 1e6, 10_000, 1.5e-4
+    number, phases = np.arange(pulse), np.arange(0, 2 * np.pi, 0.5)[:, None]
+    amplitude = 3 - np.exp(-number / rate / tau)
+    carrier = Carrier.of(rate, [frequency], pulse=pulse)
+    assert pulse % carrier.size == 0
+    samples = 20 + amplitude * np.cos(2 * np.pi * turns(number, frequency, rate) + phases)
+    response = carrier.response(samples, np.zeros(len(phases), dtype=np.int64)) * np.exp(-1j * phases)
+    seconds = (np.arange(response.shape[1]) + 0.5) * carrier.size / rate
+    fitted = fit_traces(response.real, seconds, bounds=(1e-5, 0.1))
+    np.testing.assert_allclose(fitted.tau, tau, rtol=2e-3)
 
 
 @pytest.mark.parametrize("ppm", [0, 100, -400])

@@ -1,10 +1,11 @@
 """Raw deflection made into the response at the drive's frequency, record by record, as a lock-in would or better.
 
-Every window of about a drive period is fitted by offset, slope, cosine and sine of each carrier, by least squares: one
-product of the samples with a matrix that is the same for all windows, and a turn by the phase at which each begins.
-There is no ripple at the carrier or twice it, noise stays white, and tau of an exponential is not moved: the mean of
-exp(-t/tau) over equal windows is again exp(-t/tau). Windows are counted from the start of the pulse, so that none
-reaches over it, and are as long as divides the pulse without rest, if a length up to one and a half periods does.
+Every window of one drive period or about two is fitted by offset, slope, cosine and sine of each carrier, by least
+squares: one product of the samples with a matrix that is the same for all windows, and a turn by the phase at which
+each begins. There is no ripple at the carrier or twice it, noise stays white, and tau of an exponential is not moved: a
+weighted mean of exp(-t/tau) over equal windows is again exp(-t/tau), if the image of the changing response at minus
+the frequency is kept out or keeps its phase. Windows are counted from the start of the pulse, so that none reaches
+over it, and are as long as divides the pulse without rest, if one of the lengths that are tried does.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+from numpy.polynomial import Legendre
 from numpy.typing import NDArray
 
 from napari_tesm.recording.cutting import CutTraces
@@ -22,6 +24,14 @@ Complex = NDArray[np.complex128]
 
 LEAST_RATIO: Final = 6
 """Samples of a period from which a window has enough to tell offset, slope, cosine and sine."""
+_WHOLE: Final = 1e-3
+"""Part of a period by which a window of whole periods may be off: over a hundred windows a tenth of a turn."""
+_ENOUGH: Final = 1.5
+"""Periods in other windows at least: at one, values without the image have four times the noise."""
+_DEGREE: Final = 4
+"""Highest degree of the amplitude's course in a window whose image is kept out."""
+_COST: Final = 1.3
+"""By how much more noise than without that a value may have."""
 _LONGEST: Final = 1 << 21
 """Samples of a channel that are worked on at once: 16 MB of doubles."""
 _LEAD: Final = 20.0
@@ -81,25 +91,46 @@ class Carrier:
         )
         least = max(periods * rate / lowest, 1.5 * rate / apart if len(frequencies) > 1 else 0.0)
         smallest = int(np.ceil(least - 1e-6))
-        sizes = np.arange(smallest, max(int(1.5 * least), smallest) + 1)
         if pulse and least > pulse / 2:
             raise ValueError(
                 f"windows of {least / rate:.3g} s, which the frequencies need to be told apart, are too long for a "
                 f"pulse of {pulse / rate:.3g} s"
             )
+        # Over whole periods the image of a response that changes keeps its phase; else it takes more to keep it out.
+        turns = smallest * frequencies[0] / rate
+        if abs(turns - round(turns)) > _WHOLE or (pulse and pulse % smallest):
+            least = max(least, _ENOUGH * rate / frequencies[0])
+            smallest = int(np.ceil(least - 1e-6))
+        sizes = np.arange(smallest, max(int(1.5 * least), smallest) + 1)
+        sizes = sizes[: max(1, np.searchsorted(sizes, pulse / 2, side="right"))] if pulse else sizes
         rest = pulse % sizes / sizes
         best = int(sizes[np.argmin(np.minimum(rest, 1 - rest))]) if pulse else smallest
         return cls(rate, float(frequencies[0]), best, tuple(map(float, frequencies[1:])))
 
     @cached_property
     def weights(self) -> Array:
-        """What real and imaginary part are of the samples of a window, shape (size, 2)."""
-        place = np.arange(self.size)
-        columns = [np.ones(self.size), np.linspace(-1, 1, self.size)]
-        for frequency in (self.frequency, *self.others):
-            angle = 2 * np.pi * frequency / self.rate * place
-            columns += [np.cos(angle), -np.sin(angle)]
-        return np.ascontiguousarray(np.linalg.pinv(np.stack(columns, axis=1))[2:4].T)
+        """What real and imaginary part are of the samples of a window, shape (size, 2).
+
+        The smallest complex numbers that see the carrier whole, and offset, slope and the other carriers not at all.
+        A response that changes meanwhile has an image at minus the frequency, whose phase turns from window to window
+        wherever a window is no whole number of periods: it is kept out for an amplitude that goes as a polynomial, of
+        as high a degree as costs no more than `_COST` in noise.
+        """
+        place, inside = np.arange(self.size), np.linspace(-1, 1, self.size)
+        carrier, *others = (
+            np.exp(2j * np.pi * frequency / self.rate * place) for frequency in (self.frequency, *self.others)
+        )
+        columns = [carrier, carrier.conj(), np.ones(self.size), inside]
+        columns += [each for other in others for each in (other, other.conj())]
+        best = _weights_seeing_first(columns)
+        most = _COST * np.linalg.norm(best)
+        for degree in range(1, min(_DEGREE, self.size - len(columns)) + 1):
+            columns.append(Legendre.basis(degree)(inside) * carrier.conj())
+            weights = _weights_seeing_first(columns)
+            if np.linalg.norm(weights) > most:
+                break
+            best = weights
+        return np.stack([best.real, best.imag], axis=1)
 
     def phases(self, first: NDArray[np.int64], windows: int) -> Complex:
         """Return what turns each window to the carrier's phase at sample 0, shape (…, windows).
@@ -131,6 +162,13 @@ class Carrier:
         values = pieces.reshape(-1, self.size) @ self.weights
         fitted = values.view(np.complex128).reshape(*samples.shape[:-1], windows)
         return np.asarray(fitted * self.phases(first, windows))
+
+
+def _weights_seeing_first(columns: Sequence[NDArray[Any]]) -> Complex:
+    """Return the smallest weights whose product with the first column is 2, and 0 with all others."""
+    wanted = np.zeros(len(columns))
+    wanted[0] = 2
+    return np.asarray(np.linalg.pinv(np.stack(columns)) @ wanted)
 
 
 @dataclass(frozen=True)
