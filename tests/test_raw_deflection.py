@@ -15,6 +15,7 @@ from napari_tesm.recording import REPORT
 from napari_tesm.recording.carrier import Carrier, LockIn, Responses
 from napari_tesm.recording.cutting import CutTraces
 from napari_tesm.recording.frequency import frequency_of_records
+from napari_tesm.recording.raw import RawSignal, traces_from_raw
 
 HOUR = 3600
 
@@ -160,6 +161,51 @@ def test_another_carrier_that_nobody_names_disturbs_and_named_does_not(tmp_path)
         off.append(np.abs(before - 1).max())
     assert off[0] > 0.05
     assert off[1] < 1e-4
+
+
+def response_of(recording, **raw):
+    streams = recording.channels()
+    streams = {"X": streams["deflection"]} | ({"reference": streams["drive"]} if not raw else {})
+    return streams, lambda: traces_from_raw(
+        streams, recording.starts[None], (400, 10600), 5000, 1e6, RawSignal(**raw)
+    )
+
+
+def test_a_stronger_line_elsewhere_is_not_taken_for_the_drive():
+    strong = RawRecording(rows=2, other=(31e3, 10.0))
+    with pytest.raises(
+        ValueError, match=r"the strongest line is at 31 kHz, not at the drive frequency of 25 kHz"
+    ):
+        response_of(strong, frequencies=(25e3,))[1]()
+    named = response_of(strong, frequencies=(25e3, 31e3))[1]()
+    assert named.carrier.frequency == pytest.approx(25e3, rel=1e-7)
+    off = response_of(RawRecording(rows=2, frequency=25_200.0, other=(31e3, 0.5)), frequencies=(25e3,))[1]()
+    assert off.carrier.frequency == pytest.approx(25_200, rel=1e-6)
+    with pytest.raises(ValueError, match="has an entry twice"):
+        Carrier.of(1e6, [25e3, 25e3])
+
+
+def test_numbers_that_are_missing_cost_their_window_and_no_other():
+    recording = RawRecording(rows=2, frequency=25_002.5)
+    streams, traces = response_of(recording, frequencies=(25e3,))
+    streams["X"][recording.starts[0, 0] + 3000] = np.nan
+    made = traces()
+    assert made.carrier.frequency == pytest.approx(25_002.5, rel=1e-7)
+    empty = np.isnan(made.traces["X"][0].outer((slice(None),)))
+    np.testing.assert_array_equal(np.argwhere(empty), [[0, 0, np.argmin(np.abs(made.time - 3e-3))]])
+    streams["X"][:] = np.nan
+    with pytest.raises(
+        ValueError, match="no record of the deflection, or of the reference, holds finite numbers"
+    ):
+        traces()
+
+
+@pytest.mark.parametrize(("drift", "said"), [(1.0, False), (10.0, True)])
+def test_a_reference_that_drifts_within_records_is_said(drift, said):
+    streams, traces = response_of(RawRecording(rows=8, columns=8))
+    seconds = np.arange(streams["X"].size) / 1e6
+    streams["reference"] = np.cos(2 * np.pi * (25e3 + 0.5 * drift * seconds) * seconds)
+    assert any("reference is not steady" in note for note in traces().notes) == said
 
 
 def test_images_show_amplitude_and_phase_of_each_carrier(tmp_path):

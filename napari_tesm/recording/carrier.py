@@ -77,8 +77,11 @@ class Carrier:
         Raises
         ------
         ValueError
-            If there are fewer than six samples in a period, or two frequencies cannot be told apart in a window.
+            If there are fewer than six samples in a period, or two frequencies are the same or cannot be told apart in
+            a window.
         """
+        if len(set(frequencies)) < len(frequencies):
+            raise ValueError("the drive frequency has an entry twice: name each carrier once")
         highest, lowest = max(frequencies), min(frequencies)
         if rate < LEAST_RATIO * highest:
             raise ValueError(

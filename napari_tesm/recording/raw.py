@@ -11,10 +11,16 @@ from napari_tesm.data.protocol import PulseProtocol
 from napari_tesm.quantities.text import text_from_quantity
 from napari_tesm.recording.carrier import Carrier, LockIn, Responses
 from napari_tesm.recording.cutting import CutTraces
-from napari_tesm.recording.frequency import frequency_from_spectrum, frequency_of_records
+from napari_tesm.recording.frequency import (
+    frequency_from_spectrum,
+    frequency_of_records,
+    turn_within_records,
+)
 
 _SAID: Final = 1e-7
 """Part of the frequency from which a difference from the stated one is worth a sentence."""
+_TURNS: Final = 0.02
+"""Turn of the reference's phase within half of a record from which X and Y are mixed too much to say nothing."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,11 @@ def traces_from_raw(
         )
     # All frequencies come from one generator, whose clock is off by one part.
     carrier = Carrier(rate, frequency, carrier.size, tuple(f * frequency / stated[0] for f in carrier.others))
+    if "reference" in streams and (turned := turn_within_records(phased, carrier)) > _TURNS:
+        notes.append(
+            f"The frequency of the reference is not steady: its phase turns by up to {360 * turned:.2g}° within half "
+            "of a record against its mean frequency, by which X and Y are mixed and tau may be wrong."
+        )
     detector: Carrier | LockIn = carrier
     if raw.time_constant:
         detector = LockIn(carrier, raw.time_constant, raw.order)
@@ -153,5 +164,9 @@ def traces_from_raw(
 def _frequency_of_reference(records: Sequence[CutTraces], rate: float) -> float:
     for of_setting in records:
         for row, column in zip(*np.nonzero(of_setting.start >= 0), strict=True):
-            return frequency_from_spectrum(of_setting.outer((int(row), int(column), slice(None))), rate)
-    raise ValueError("no pixel has a whole record: the reference's frequency cannot be found")
+            samples = of_setting.outer((int(row), int(column), slice(None)))
+            if np.isfinite(samples).all():
+                return frequency_from_spectrum(samples, rate)
+    raise ValueError(
+        "no pixel has a whole record of finite numbers: the reference's frequency cannot be found"
+    )
