@@ -266,12 +266,21 @@ def _better(
         for method, labels in by_method.items()
     }
     best = min(merit, key=lambda method: merit[method])
-    shares = {method: f"{100 * part:.2g} %" for method, part in left.items()}
     other = next(method for method in by_method if method != best)
     counts = {method: len(np.unique(labels[labels > 0])) for method, labels in by_method.items()}
-    here = f"a smooth surface for each of {counts[best]} grains leaves {shares[best]} of the variance"
-    there = f"for each of {counts[other]} {_WORDS[other].split(' (')[0]} {shares[other]}"
-    return best, f", the better of two accounts: {here}, {there}"
+    return best, _words_of_choice(other, left[best], left[other], counts[best], counts[other])
+
+
+def _words_of_choice(other: str, left: float, left_by_other: float, count: int, count_of_other: int) -> str:
+    """Return why a method was chosen: it explains more, or nearly as much with fewer surfaces."""
+    words = f": a smooth surface for each of {count} leaves {100 * left:.2g} % of the variance"
+    there = f"{count_of_other} {_WORDS[other].split(' (')[0]}"
+    if left <= left_by_other:
+        return f"{words}, for each of {there} {100 * left_by_other:.2g} %"
+    return (
+        f"{words}; {there} would leave {100 * left_by_other:.2g} %, too small a gain for {count_of_other - count} "
+        "more surfaces"
+    )
 
 
 def _left_by_surfaces(image: Array, labels: Labels) -> float:

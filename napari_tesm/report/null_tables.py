@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_tesm.data.maps import WINDOWS
+from napari_tesm.data.protocol import Window
 from napari_tesm.evaluation.evaluation import Evaluation
 from napari_tesm.findings.table import AS_IT_IS, Column, Table
 from napari_tesm.model_choice.null_bands import NullBands
@@ -62,14 +63,20 @@ def protocol_in_words(record: Evaluation) -> str:
     """Return what the curves depend on: pulse, windows, sampling, length and geometry."""
     settings, time = record.settings, record.time
     parts = [f"pulse {text_from_quantity(settings.protocol.pulse_duration or math.nan, 's', digits=4)}"]
-    parts += [f"window {number} {window}" for number, window in settings.windows.items()]
+    parts += [f"window {number} {_span(window)}" for number, window in settings.windows.items()]
     step = text_from_quantity(float(np.diff(time).mean()), "s", digits=4)
     parts.append(f"{time.size} samples, one in {step}")
     if settings.length is not None:
         name = settings.length.field.removesuffix("_radius")
         parts.append(f"{name} {text_from_quantity(settings.length.value, 'm', digits=4)}")
     parts.append(f"D = {settings.geometry}")
-    return "; ".join(parts)
+    return ", ".join(parts)
+
+
+def _span(window: Window) -> str:
+    if window.stop is None:
+        return window.in_words
+    return f"from {text_from_quantity(window.start, 's')} to {text_from_quantity(window.stop, 's')}"
 
 
 def table_of_apparent(bands: NullBands) -> Table:

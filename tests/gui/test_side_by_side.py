@@ -56,6 +56,22 @@ def test_the_colour_bar_of_a_map_that_was_hidden_comes_back(fitted, qtbot):
     assert before.colorbar.visible
 
 
+def test_a_levelled_image_is_what_the_canvas_tells_of_and_a_refusal_stands_below_the_tabs(fitted, qtbot):
+    viewer, workspace, _ = fitted
+    (before,) = seen(viewer)
+    workspace.more_button.level("rows")
+    made = viewer.layers["Topography (rows levelled)"]
+    qtbot.waitUntil(lambda: made.colorbar.visible and not before.colorbar.visible)
+    assert viewer.canvas.overlays["tesm_map"].text.startswith("Topography (rows levelled)   ")
+    assert seen(viewer) == []
+    before.visible = True  # a map that is chosen afterwards lies over it
+    qtbot.waitUntil(lambda: before.colorbar.visible and not made.colorbar.visible)
+    crop = next(action for action in workspace.more_button.menu().actions() if action.text() == "Crop")
+    crop.trigger()
+    assert "rectangle" in workspace.notice.words.text()
+    assert workspace.notice.isVisibleTo(workspace)
+
+
 def test_maps_of_a_fit_end_it_and_are_what_is_seen(fitted, qtbot):
     viewer, workspace, _ = fitted
     press(workspace, qtbot)

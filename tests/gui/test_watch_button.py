@@ -42,6 +42,9 @@ def test_maps_grow_with_the_recording_and_the_whole_of_it_is_fitted_in_the_end(
         return [] if not layers else np.isfinite(layers[-1].data).any(axis=1).nonzero()[0].tolist()
 
     qtbot.waitUntil(lambda: rows_with_values() == [0, 1], timeout=20_000)
+    # H was looked at, and it is what grows.
+    previews = [layer for layer in viewer.layers if role_of(layer.metadata).get("kind") == "preview"]
+    assert [(one.metadata["tesm"]["map"], one.visible) for one in previews] == [("H", True)]
     stored[:, 2] = TRACES[:, 2]
     stored[:, 3, :2] = TRACES[:, 3, :2]
     flush()

@@ -15,7 +15,7 @@ _UNITS: Final = dict.fromkeys(LOGARITHMS, "D in m²/s")
 
 
 def show_map_legend(session: Session, scan: Scan | None) -> None:
-    """Show a colour bar for the topmost map that is visible, with its name and unit, and none for any other layer.
+    """Show a colour bar for the topmost visible map or image, with its name and unit, and none for any other layer.
 
     A map with lateral diffusion taken out has its resolution beside it, as a bar of that length. Side by side, in
     napari's grid, every map has its own colour bar, and nothing else is shown.
@@ -28,8 +28,9 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
         is_map = layer.visible and role.get("kind") in _MAPS
         if role.get("kind") not in (*_MAPS, "channel", "traces"):
             continue
-        top = layer if top is None and is_map and role.get("scan") is scan else top
-        wanted = (is_map and grid) or layer is top
+        is_image = layer.visible and role["kind"] == "channel" and hasattr(layer, "colorbar")
+        top = layer if top is None and (is_map or is_image) and role.get("scan") is scan else top
+        wanted = is_map if grid else layer is top
         if grid and not layer.visible:
             # Its bar is out of the scene: switched off now, it could not be switched on again afterwards.
             continue
@@ -46,7 +47,7 @@ def show_map_legend(session: Session, scan: Scan | None) -> None:
 
 def _title_of(layer: Any) -> str:
     role = layer.metadata["tesm"]
-    unit = _UNITS.get(role["map"], str(role.get("unit", "")))
+    unit = _UNITS.get(role.get("map", ""), str(role.get("unit", "")))
     # Words stand below: beside the name they would run into the colour bar of a narrow canvas.
     return f"{title_of(layer)}\n{unit}" if " " in unit else f"{title_of(layer)}   {unit}".rstrip()
 

@@ -59,7 +59,7 @@ def _replace_preview(
         made.append(add_below_drawings(session, scan, tuple_))
         if made[-1].visible:
             hide_colours_below(session, made[-1])
-            _select(session, made[-1])
+            select_picture(session, made[-1])
     return made
 
 
@@ -217,13 +217,14 @@ def _put_on_top(session: Session, scan: Scan, layer: Any) -> None:
     hide_maps(session, scan, but=layer)
     hide_colours_below(session, layer)
     layer.visible = True
-    _select(session, layer)
+    select_picture(session, layer)
 
 
-def _select(session: Session, layer: Any) -> None:
+def select_picture(session: Session, layer: Any) -> None:
+    """Let napari's controls be those of a map or an image, unless they serve something that is drawn."""
     selection = session.viewer.layers.selection
     active = selection.active
-    if active is not None and role_of(active.metadata).get("kind") in ("map", "preview"):
+    if active is not None and role_of(active.metadata).get("kind") in ("map", "preview", "channel"):
         selection.active = layer
 
 

@@ -1,5 +1,6 @@
 """The surface of a scan: levelled images as layers, and the topography in 3-D with a map draped over it."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -7,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from napari_tesm.gui.layers.result_layers import add_below_drawings
+from napari_tesm.gui.layers.result_layers import add_below_drawings, hide_maps, select_picture
 from napari_tesm.gui.layers.scan_layers import channel_layer
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.display import display_from_axes
@@ -29,14 +30,26 @@ Array = NDArray[np.float64]
 
 
 def show_levelled(session: Session, scan: Scan, image: xr.DataArray) -> Any:
-    """Show a levelled image over the others, in place of an earlier one of its title; return its layer."""
+    """Show a levelled image and no map, in place of an earlier one of its title, and choose it; return its layer.
+
+    It lies under the maps, as other images do: a map that is chosen afterwards is seen.
+    """
     data, options, kind = channel_layer(scan, image)
     for layer in session.layers_of(scan, "channel"):
         role = role_of(layer.metadata)
         if role.get("title", layer.name) == options["name"]:
             session.viewer.layers.remove(layer)
     options["visible"] = True
-    return add_below_drawings(session, scan, (data, options, kind))
+    made = add_below_drawings(session, scan, (data, options, kind))
+    layers = session.viewer.layers
+    maps = [layer for kind in _MAPS[0] for layer in session.layers_of(scan, kind)]
+    if maps and (lowest := min(layers.index(layer) for layer in maps)) < layers.index(made):
+        layers.move(layers.index(made), lowest)
+    hide_maps(session, scan)
+    for other in session.layers_of(scan, "channel"):
+        other.visible = other is made
+    select_picture(session, made)
+    return made
 
 
 def image_to_level(session: Session, scan: Scan) -> str:
@@ -80,8 +93,6 @@ class Relief:
         ValueError
             If there is no topography, or it has no length for a unit.
         """
-        from napari.utils.notifications import notification_manager
-
         surface = scan.surface("topography")
         if surface is None:
             raise ValueError("there is no topography among the images of this scan")
@@ -115,12 +126,11 @@ class Relief:
                 layer.visible = False
         # A view at an angle has no one scale.
         viewer.canvas.overlays.scale_bar.visible = False
-        # napari would warn that the bar shows the unit of one axis: it is hidden.
-        with notification_manager.notification_ready.blocker():
+        with _without_warnings():
             viewer.dims.ndisplay = 3
-        # After that: napari cuts every triangle of a surface that is looked at in 2-D.
-        for layer in self._made(scan, values, map_layer, exaggeration):
-            viewer.add_layer(layer)
+            # After that: napari cuts every triangle of a surface that is looked at in 2-D.
+            for layer in self._made(scan, values, map_layer, exaggeration):
+                viewer.add_layer(layer)
         viewer.reset_view()
         viewer.scene.camera.zoom *= _NEAR
         viewer.scene.camera.angles = _ANGLES
@@ -137,9 +147,10 @@ class Relief:
         viewer = self._session.viewer
         if not (layers := self._layers()):
             return
-        for layer in layers:
-            viewer.layers.remove(layer)
-        viewer.dims.ndisplay = 2
+        with _without_warnings():
+            for layer in layers:
+                viewer.layers.remove(layer)
+            viewer.dims.ndisplay = 2
         for layer in self._hidden:
             layer.visible = True
         self._hidden.clear()
@@ -218,6 +229,14 @@ class Relief:
             if layer.ndim == 3 and role_of(layer.metadata).get("kind") == "traces":
                 return str(layer.units[0])
         return unit
+
+
+def _without_warnings() -> AbstractContextManager[None]:
+    """Keep napari from warning that its scale bar shows the unit of one axis: the bar is hidden."""
+    from napari.utils.notifications import notification_manager
+
+    blocker: AbstractContextManager[None] = notification_manager.notification_ready.blocker()
+    return blocker
 
 
 def _faces(rows: int, columns: int) -> NDArray[np.int64]:

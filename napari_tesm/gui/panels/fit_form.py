@@ -28,8 +28,8 @@ _NUMBERS: Final = {
 }  # fmt: skip
 """Entries for a number, with the unit that stands beside each and its size."""
 _THRESHOLDS: Final = (
-    ("robust maximum", "robust"),
-    ("plain maximum", "max"),
+    ("robust max.", "robust"),
+    ("plain max.", "max"),
     ("99th percentile", "p99"),
     ("noise of H", "noise"),
 )
@@ -235,8 +235,7 @@ class FitForm(QWidget):
         numbers["lock_in_time_constant"], numbers["lock_in_order"] = model.lock_in
         for name, value in numbers.items():
             _set_text(self.numbers[name], _in_units(value, _NUMBERS[name][1]))
-        self.numbers["tip_radius"].native.setPlaceholderText("25 (assumed)")
-        self.numbers["tip_radius_error"].native.setPlaceholderText("5")
+        self.numbers["tip_radius"].native.setPlaceholderText("not given")
         self.show_origin()
         of_noise = recipe.threshold_of == OF_NOISE
         self.threshold.value = round(recipe.threshold * (1 if of_noise else 100), 1)

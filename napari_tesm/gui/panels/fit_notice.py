@@ -38,6 +38,15 @@ class FitNotice(QWidget):
         self.setVisible(bool(self.words.text()))
         self.words.keep_lines()
 
+    def tell(self, sentence: object) -> None:
+        """Show a sentence in the place of that, until the next one."""
+        self.words.setText(sentence)
+        self.words.setToolTip("")
+        self.words.setStyleSheet("font-weight: bold;")
+        self.fit_button.hide()
+        self.show()
+        self.words.keep_lines()
+
     def _clicked(self) -> None:
         self.fit_wanted.emit()
 

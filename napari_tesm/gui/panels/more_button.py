@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
-from napari_tesm.files.sentences import Sentence
+from napari_tesm.files.sentences import Sentence, sentence_begun
 from napari_tesm.gui.gwyddion import opener_in_gwyddion
 from napari_tesm.gui.layers.drawing import take_up_drawing
 from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
@@ -38,12 +38,16 @@ class MoreButton(QToolButton):
     workspace : QWidget
     measure : callable
         Starts to draw a line whose length and angle are told.
+    tell : callable
+        Shows why something was not done, in a sentence.
     """
 
-    def __init__(self, viewer: Any, workspace: QWidget, measure: Callable[[], None]) -> None:
+    def __init__(
+        self, viewer: Any, workspace: QWidget, measure: Callable[[], None], tell: Callable[[str], None]
+    ) -> None:
         super().__init__()
         self.setText("More")
-        self._viewer, self._workspace, self._measure = viewer, workspace, measure
+        self._viewer, self._workspace, self._measure, self._tell = viewer, workspace, measure, tell
         self._session = Session.of(viewer)
         self._windows: dict[str, FindingsWindow] = {}
         self._worker = Worker(self)
@@ -143,4 +147,4 @@ class MoreButton(QToolButton):
         try:
             slot()
         except (ValueError, OSError) as error:
-            say(sentence_for_forms(error), warning=True)
+            self._tell(sentence_begun(sentence_for_forms(error)))

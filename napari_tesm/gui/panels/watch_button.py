@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import xarray as xr
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_tesm.evaluation.pipeline import Cancelled, default_jobs
-from napari_tesm.gui.layers.result_layers import remove_preview, show_preview
-from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan
+from napari_tesm.gui.layers.result_layers import remove_preview, show_one_preview, shown_map
+from napari_tesm.gui.layers.scan_layers import add_layer, layers_from_scan, names_of_maps
 from napari_tesm.gui.layers.scan_views import ScanViews
 from napari_tesm.gui.layers.session import Session
 from napari_tesm.gui.models.fit import FitModel
@@ -89,11 +90,17 @@ class WatchButton(QPushButton):
             self._finish(model)
             return
         if look.maps is not None and scan is self._session.scan:
-            shown = self._shown = self._shown or FitModel(scan).shown_of(look.maps)
-            layer = show_preview(self._session, scan, look.maps, shown)
-            layer.visible = True
+            shown = self._shown = self._map_to_grow(scan, look.maps)
+            show_one_preview(self._session, scan, look.maps, shown)
         self._say(f"Watching {scan.name}: {model.words}")
         self._look(model)
+
+    def _map_to_grow(self, scan: Scan, maps: xr.Dataset) -> tuple[str, int]:
+        """Return the map that is looked at, where there is one of the lines so far, else what grew before."""
+        seen = shown_map(self._session, scan)
+        if seen is not None and seen[0] in names_of_maps(maps) and seen[1] < maps.sizes["pulse"]:
+            return seen
+        return self._shown or FitModel(scan).shown_of(maps)
 
     def _finish(self, model: WatchModel) -> None:
         """Put the finished recording in the place of what there was of it, and fit all of it."""

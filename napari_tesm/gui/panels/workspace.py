@@ -102,7 +102,7 @@ class Workspace(Panel):
             self.ask_and_save,
         )
         self.report_button = ReportButton(self, self.take_up_drawing)
-        self.more_button = MoreButton(viewer, self, self.measure)
+        self.more_button = MoreButton(viewer, self, self.measure, self.tell)
         self.help_button = QToolButton()
         self.help_button.setText("?")
         self.help_button.setToolTip("Explain this tab (F1)")
@@ -264,6 +264,11 @@ class Workspace(Panel):
 
     def _show_notice(self, *_: Any) -> None:
         self.notice.show_scan(self.scan, beside_form=self.tabs.currentWidget() is self.fit_panel)
+        self._share_room()
+
+    def tell(self, sentence: object) -> None:
+        """Show a sentence below the tabs until there is something else to be said."""
+        self.notice.tell(sentence)
         self._share_room()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
