@@ -250,7 +250,7 @@ def test_scans_of_other_size_without_images_or_values_are_named_and_the_rest_sho
     assert "−6 V could not be registered" in warnings
     (found,) = section.numbers["series"]
     # −3 and −5 V alone; the second point lies beyond the smaller scan.
-    assert [one["verdict"] for one in found["points"]["H"]] == ["rising", "missing", "rising"]
+    assert [one["verdict"] for one in found["points"]["H"]] == ["rising", "untested", "rising"]
     for figure in section.figures:
         assert drawn_figure(figure).files["png"].startswith(b"\x89PNG")
 

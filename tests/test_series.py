@@ -107,7 +107,7 @@ def test_a_point_beside_the_scan_is_missing():
     inside, beside = point_curves(aligned_series(series), [point(1, 0, 0), point(2, 1, 160)])
     assert np.isfinite(inside.means).all()
     assert np.isnan(beside.means).all()
-    assert beside.verdict == "missing"
+    assert beside.verdict == "untested"
 
 
 def test_what_is_missing_is_said_and_the_rest_goes_on():
@@ -120,8 +120,10 @@ def test_what_is_missing_is_said_and_the_rest_goes_on():
     assert "Pulse setting 2 of a has no voltage (0 V)" in words
     assert "H at −5 V has no value in any pixel" in words
     aligned = aligned_series(series)
-    assert point_curves(aligned, [point(1, 9, 9)])[0].verdict == "missing"
-    assert set(verdict_map(aligned)["verdict"].values.ravel().tolist()) == {VERDICT_MEANINGS.index("missing")}
+    assert point_curves(aligned, [point(1, 9, 9)])[0].verdict == "untested"
+    assert set(verdict_map(aligned)["verdict"].values.ravel().tolist()) == {
+        VERDICT_MEANINGS.index("untested")
+    }
     assert distributions_of_series(series).sentences == []
     assert series_from_results([result(noise_map(), [np.nan])]) == []
 
@@ -138,7 +140,7 @@ def test_one_voltage_is_a_series_that_cannot_be_judged():
     assert any("one voltage only (−3 V)" in sentence for sentence in series.missing)
     aligned = aligned_series(series)
     curve = point_curves(aligned, [point(1, 9, 9)])[0]
-    assert curve.verdict == "missing"
+    assert curve.verdict == "untested"
     assert np.isfinite(curve.means).all()
     assert curve.first_step == ""
     assert aligned.colour_limits()[0] < aligned.colour_limits()[1]

@@ -63,7 +63,7 @@ def test_a_line_without_a_class_is_a_profile_and_a_region_beside_the_scan_is_jud
     line = Region("line", ends, name="across", region_class="", width=2e-8)
     beside = replace(regions[0].moved(1e-3, 0.0), name="beside")
     (curve,) = findings.regions([line, beside])
-    assert (curve.name, curve.number, curve.verdict) == ("beside", 2, "missing")
+    assert (curve.name, curve.number, curve.verdict) == ("beside", 2, "untested")
     assert curve.sentence == "Region 'beside' cannot be judged: no pixel of the series lies in it."
     assert len(findings.regions([replace(line, region_class="step")])) == 1
 
@@ -81,5 +81,5 @@ def test_noise_that_neighbours_share_is_no_dependence_on_the_voltage():
         in_place = [Alignment(label, "", None, (), (1.0, 1.0), "m", 1.0) for label in series.labels]
         findings = SeriesFindings(AlignedSeries(series, 0, tuple(in_place)))
         (curve,) = findings.regions([rectangle(findings, "whole", (4, 25), (4, 31))])
-        called += curve.verdict not in ("flat", "missing")
+        called += curve.verdict not in ("flat", "untested")
     assert called <= 9  # 5 % of 60 is 3; twice that and its scatter

@@ -121,11 +121,11 @@ def test_missing_voltages_are_left_out_of_a_point_and_too_few_are_missing():
     names = [VERDICT_MEANINGS[kind] for kind in found.kind]
     assert names[:2] == ["saturating", "saturating"]
     assert names[2] == "rising"  # two voltages can show no more
-    assert names[3:5] == ["missing", "missing"]
+    assert names[3:5] == ["untested", "untested"]
     assert np.isnan(found.means[1, 2])
     assert np.isfinite(found.means[3, 0])
     one = verdicts_from_values(values[:, :1], VOLTAGES[:1])
-    assert set(one.kind.tolist()) == {VERDICT_MEANINGS.index("missing")}
+    assert set(one.kind.tolist()) == {VERDICT_MEANINGS.index("untested")}
     assert verdicts_from_values(np.zeros((0, 5, 3)), VOLTAGES).kind.size == 0
 
 
@@ -303,5 +303,5 @@ def test_diffusion_coefficients_are_followed_too_where_they_have_values():
     assert (good.verdict, good.voltage) == ("saturating", -5.0)
     assert good.unit == "m²/s"
     assert good.means[0] == pytest.approx(2e-13, rel=0.1)
-    assert bad.verdict == "missing"
+    assert bad.verdict == "untested"
     assert "0 of 4 voltages" in bad.sentence

@@ -31,7 +31,7 @@ from napari_tesm.series import (
 PAPER_COLOURS: Final = {1: "#d62728", 2: "#000000", 3: "#1f77b4"}
 """Points 1, 2 and 3 are red, black and blue in the paper's Fig. 6."""
 VERDICT_COLOURS: Final = ("#1b9e77", "#e6ab02", "#7570b3", "#d95f02", "#d9d9d9", "#888888", "#ffffff")
-"""One for each of `VERDICT_MEANINGS`: rising, saturating, peaked, falling, flat, undecided, missing."""
+"""One for each of `VERDICT_MEANINGS`: rising, saturating, peaked, falling, flat, undecided, untested."""
 _MARKERS: Final = "osD^vPX<>*hp"
 
 Trend = Literal["mode", "width", "peak"]

@@ -17,7 +17,7 @@ peaked          a significant rise to the maximum, and a significant drop after 
 falling         a significant drop after the maximum, and no rise before it
 flat            no pair of voltages differs
 undecided       it rises and whether it saturates cannot be told at this noise, or it goes up and down more than once
-missing         fewer than two voltages have a value, or there is no spread to test against
+untested        fewer than two voltages have a value, or there is no spread to test against
 ==============  ======================================================================================================
 
 The error knows the scatter within the scans. A tip, a laser spot or a gain that changed from one scan to the next looks
@@ -36,7 +36,7 @@ from napari_tesm.series.ranges import family_probability, range_critical
 Array = NDArray[np.float64]
 
 RISING, SATURATING, PEAKED, FALLING, FLAT, UNDECIDED, MISSING = range(7)
-VERDICT_MEANINGS: Final = ("rising", "saturating", "peaked", "falling", "flat", "undecided", "missing")
+VERDICT_MEANINGS: Final = ("rising", "saturating", "peaked", "falling", "flat", "undecided", "untested")
 """Meaning of each verdict, by its number (the CF attribute ``flag_meanings``)."""
 
 LEVEL: Final = 0.05
