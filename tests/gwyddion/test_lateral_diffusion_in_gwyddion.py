@@ -84,5 +84,5 @@ def test_what_cannot_be_inverted_is_refused_in_a_sentence_by_the_name_of_the_ent
     remember(host, FUNCTION, prior="soft")
     run = host("volume", FUNCTION, 1, scan, tmp_path / "out.gwy")
     assert len(run.log) == 1
-    assert "'How ln D varies' is auto, or standard deviation of ln D and length" in run.log[0]
+    assert "'How ln D varies' is auto, image: and the title of an image, or standard deviation" in run.log[0]
     assert host.leftovers() == []
