@@ -93,6 +93,17 @@ def test_a_packed_array_that_is_damaged_and_not_cut_is_left_out(tmp_path):
     assert any("'X' is left out: it is damaged" in note for note in content.notes)
 
 
+def test_a_cut_archive_is_unpacked_to_a_bound(tmp_path, monkeypatch):
+    """A few packed bytes may come to any number of zeros, which would be held from the opening on."""
+    packed, path = io.BytesIO(), tmp_path / "a.npz"
+    np.savez_compressed(packed, dc=arrays()["dc"], zeros=np.zeros(200_000))
+    path.write_bytes(packed.getvalue()[:-150])
+    monkeypatch.setattr("napari_tesm.io.numpy_files.LARGEST_UNPACKED", 1_000_000)
+    content = content_from_file(path)
+    assert [source.name for source in content.sources] == ["dc"]
+    assert any("'zeros' is left out: the file was cut, and it is larger" in note for note in content.notes)
+
+
 def test_an_archive_cut_between_two_arrays_says_so(tmp_path):
     path = npz(tmp_path, arrays())
     whole = path.read_bytes()

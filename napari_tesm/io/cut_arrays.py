@@ -14,6 +14,10 @@ _LEAST_PART: Final = 1e-3
 """Part of an array below which a file does not hold its beginning but lies about its size."""
 
 
+LARGEST_UNPACKED: Final = 1 << 30
+"""Bytes to which packed arrays of a file that was cut are unpacked, at the most: they are held from its opening on."""
+
+
 class Held(Protocol):
     """Bytes in which an array lies as it is: a `DiskFile`, or `UnpackedBytes`."""
 
@@ -34,12 +38,12 @@ class UnpackedBytes:
 
     Parameters
     ----------
-    held : bytes
+    held : bytes or bytearray
     check : callable
         Called before each reading.
     """
 
-    held: bytes
+    held: bytes | bytearray
     check: Callable[[], None]
 
     @property

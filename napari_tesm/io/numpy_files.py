@@ -27,7 +27,7 @@ from napari_tesm.io.content import (
     distinct_name,
     one_line,
 )
-from napari_tesm.io.cut_arrays import UnpackedBytes, cut_array, missing_share
+from napari_tesm.io.cut_arrays import LARGEST_UNPACKED, UnpackedBytes, cut_array, missing_share
 
 _NPY: Final = b"\x93NUMPY"
 _ZIP: Final = b"PK\x03\x04"
@@ -232,7 +232,7 @@ def _packed_in_part(disk: DiskFile, first: int, collected: Collection) -> tuple[
     return array, end
 
 
-def _inflated(disk: DiskFile, first: int) -> tuple[bytes, int]:
+def _inflated(disk: DiskFile, first: int) -> tuple[bytearray, int]:
     """Return what a packed member comes to, as far as it is there, and where it ends.
 
     Raises
@@ -241,18 +241,19 @@ def _inflated(disk: DiskFile, first: int) -> tuple[bytes, int]:
         If it is damaged before the file ends, or larger than what is unpacked as a whole.
     """
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    pieces, size, pos = [], 0, first
+    held, pos = bytearray(), first
     while not unpacker.eof and pos < disk.n_bytes:
         taken = disk[pos : min(pos + _PIECE, disk.n_bytes)]
         pos += len(taken)
         try:
-            pieces.append(unpacker.decompress(taken, _LARGEST_PACKED + 1 - size))
+            held += unpacker.decompress(taken, LARGEST_UNPACKED + 1 - len(held))
         except zlib.error as error:
             raise UnusableArrayError(f"it is damaged ({one_line(str(error))}).") from None
-        size += len(pieces[-1])
-        if size > _LARGEST_PACKED:
-            raise UnusableArrayError(f"it is larger than {_LARGEST_PACKED} bytes unpacked.")
-    return b"".join(pieces), pos - len(unpacker.unused_data)
+        if len(held) > LARGEST_UNPACKED:
+            raise UnusableArrayError(
+                f"the file was cut, and it is larger than {LARGEST_UNPACKED} bytes unpacked."
+            )
+    return held, pos - len(unpacker.unused_data)
 
 
 def _array_inflated(disk: DiskFile, first: int) -> NDArray[Any]:

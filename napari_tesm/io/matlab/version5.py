@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_tesm.files.disk import DiskBytes, DiskFile
 from napari_tesm.files.lazy import LazyArray, UnpackedOnce, UnusableArrayError
 from napari_tesm.io.content import ContentError, one_line
-from napari_tesm.io.cut_arrays import Held, UnpackedBytes, cut_array, missing_share
+from napari_tesm.io.cut_arrays import LARGEST_UNPACKED, Held, UnpackedBytes, cut_array, missing_share
 from napari_tesm.io.matlab.variables import Variables, element_names
 from napari_tesm.io.rehearsal import rehearse
 
@@ -240,7 +240,8 @@ def _read_cut(variables: Variables, outside: _Block, pos: int) -> bool:
     try:
         if kind == _COMPRESSED:
             # All there is, though it may be less than what is asked for.
-            unpacked = _unpacked(outside, _Element(kind, start, disk.n_bytes, disk.n_bytes), _LARGEST)
+            packed = _Element(kind, start, disk.n_bytes, disk.n_bytes)
+            unpacked = _unpacked(outside, packed, LARGEST_UNPACKED)
             block = _Block(disk, outside.order, unpacked, pos, len(unpacked))
             held, start = UnpackedBytes(unpacked, disk.check), 8
             kind, size = struct.unpack(outside.order + "II", unpacked[:8].ljust(8, b"\0"))
