@@ -241,14 +241,19 @@ def _inflated(disk: DiskFile, first: int) -> tuple[bytearray, int]:
         If it is damaged before the file ends, or larger than what is unpacked as a whole.
     """
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    held, pos = bytearray(), first
-    while not unpacker.eof and pos < disk.n_bytes:
-        taken = disk[pos : min(pos + _PIECE, disk.n_bytes)]
-        pos += len(taken)
+    held, pos, pending = bytearray(), first, False
+    while not unpacker.eof and (pos < disk.n_bytes or pending):
+        taken = unpacker.unconsumed_tail
+        if not taken and not pending:
+            taken = disk[pos : min(pos + _PIECE, disk.n_bytes)]
+            pos += len(taken)
         try:
-            held += unpacker.decompress(taken, LARGEST_UNPACKED + 1 - len(held))
+            # In pieces: a megabyte of zeros comes to a gigabyte.
+            piece = unpacker.decompress(taken, 16 * _PIECE)
         except zlib.error as error:
             raise UnusableArrayError(f"it is damaged ({one_line(str(error))}).") from None
+        pending = len(piece) == 16 * _PIECE
+        held += piece
         if len(held) > LARGEST_UNPACKED:
             raise UnusableArrayError(
                 f"the file was cut, and it is larger than {LARGEST_UNPACKED} bytes unpacked."
